@@ -1,0 +1,88 @@
+"""Where `now` comes from, and how times are read and shown. Knows nothing of memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from dateutil import parser as dateparser
+
+from agentmem.errors import InvalidInputError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Clock(Protocol):
+    """Tells the time; handed in so that tests and replays can set it."""
+
+    def now(self) -> datetime:
+        """The current moment, aware, in UTC."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = to_utc(at)
+
+    def now(self) -> datetime:
+        return self._at
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward by `by`."""
+        self._at += by
+
+
+def to_utc(value: datetime | date | str | int | float) -> datetime:
+    """An aware UTC moment from a datetime, a date, an ISO-8601 or common date text, or Unix seconds.
+
+    A value without a time zone is taken to be UTC. Raises `InvalidInputError` where it cannot be read.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError("a bool is not a time")
+        if isinstance(value, datetime):
+            moment = value
+        elif isinstance(value, date):
+            moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        elif isinstance(value, int | float):
+            moment = EPOCH + timedelta(seconds=value)
+        else:
+            moment = _parse(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, AttributeError) as error:
+        raise InvalidInputError(
+            f"cannot read {value!r} as a time; give a datetime, Unix seconds, or ISO-8601 text "
+            "such as '2023-05-08T13:56'"
+        ) from error
+
+
+def _parse(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        # a fixed default keeps "8 May 2023" from borrowing today's hour
+        return dateparser.parse(text, default=datetime(1970, 1, 1))  # noqa: DTZ001  to_utc adds the zone
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since the Unix epoch: how times are stored, exactly."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The inverse of `to_micros`."""
+    return EPOCH + micros * MICROSECOND
+
+
+def day_text(moment: datetime) -> str:
+    """`Monday 8 May 2023`: the words a question about a day would use."""
+    return f"{moment:%A} {moment.day} {moment:%B} {moment.year}"

@@ -1,0 +1,229 @@
+"""What agentmem asks of the parts it is given: embedder, tokenizer, store, channel.
+
+Each contract says what a caller may rely on. Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, NewEvent, Note, Stats
+
+Vectors = NDArray[np.float32]
+TextKind = Literal["document", "query"]
+OwnerKind = Literal["event", "memory"]
+
+
+class Tokenizer(Protocol):
+    """Counts tokens. `count(a + b) <= count(a) + count(b)` must hold where `a` ends in a newline."""
+
+    @property
+    def name(self) -> str:
+        """What budgets are stated in."""
+
+    def count(self, text: str) -> int:
+        """Tokens in `text`; 0 for the empty string."""
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Must be deterministic and callable from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the vector space: two embedders of one name must be interchangeable."""
+
+    @property
+    def dims(self) -> int:
+        """Length of a vector."""
+
+    def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
+        """Unit rows `[len(texts), dims]`, float32. Raises `EmbedderError` where the model fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A span of an event's content (or a whole note), as it is indexed: the unit of ranking."""
+
+    start: int
+    end: int
+    terms: tuple[str, ...]
+    index_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEvent:
+    """An event ready to store: everything slow (hash, tokens, terms, vectors) already done."""
+
+    event: NewEvent
+    content_hash: str
+    token_count: int
+    recorded_at: datetime
+    occurred_at: datetime
+    passages: tuple[Passage, ...]
+    vectors: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A passage's key and a score; higher is better."""
+
+    passage: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage read back with what it belongs to. `seq` is -1 for notes."""
+
+    key: int
+    owner: OwnerKind
+    owner_id: str
+    session: str | None
+    seq: int
+    speaker: str | None
+    content: str
+    span: tuple[int, int] | None
+    kind: str
+    at: datetime
+    source_ids: tuple[str, ...]
+    valid_to: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The passage's own words, verbatim."""
+        return self.content if self.span is None else self.content[self.span[0] : self.span[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records a scoped operation is about; the given conditions are all required."""
+
+    ids: tuple[str, ...] | None = None
+    session: str | None = None
+    before: datetime | None = None
+    about: str | None = None
+    everything: bool = False
+
+
+class Store(Protocol):
+    """Where memory lives. Every call is for one namespace and never sees another.
+
+    Safe to call from several threads, and several processes may open one store. Writes are atomic and
+    durable when they return. Raises `StoreError` and its kin.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets."""
+
+    def meta(self, key: str) -> str | None:
+        """A store-wide setting."""
+
+    def bind_embedder(self, name: str, dims: int) -> None:
+        """Record the embedder on first use. Raises `EmbedderMismatchError` for any other afterwards."""
+
+    def namespaces(self, prefix: Namespace = ()) -> list[Namespace]:
+        """Every namespace that starts with these parts, sorted."""
+
+    def known(self, namespace: Namespace, events: Sequence[tuple[str | None, str]]) -> list[str | None]:
+        """For each `(id, content_hash)` the stored event's id, or None. Raises `DuplicateIdError`."""
+
+    def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
+        """Store in order; per event its id and whether it is new. All or nothing."""
+
+    def events(
+        self,
+        namespace: Namespace,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        after_seq: int = -1,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Event]:
+        """Events in order of `seq`; `newest` takes the last `limit` instead of the first."""
+
+    def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
+        """Store a semantic memory. Raises `InvalidInputError` if a source is not in the namespace."""
+
+    def note(self, namespace: Namespace, note_id: str) -> Note | None:
+        """One semantic memory, or None."""
+
+    def notes(self, namespace: Namespace) -> list[Note]:
+        """All semantic memories in order of recording."""
+
+    def history(self, namespace: Namespace, record_id: str) -> list[HistoryEntry]:
+        """What happened to a record, oldest first."""
+
+    def forget(
+        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
+    ) -> ForgetReport:
+        """Remove what is selected with everything derived from it, and nothing else."""
+
+    def nearest(self, namespace: Namespace, vector: Vectors, k: int) -> list[Scored]:
+        """Passages by cosine to a unit `[dims]` vector, best first."""
+
+    def match(self, namespace: Namespace, terms: Sequence[str], k: int) -> list[Scored]:
+        """Passages by BM25 with this namespace's own statistics, best first."""
+
+    def recent(self, namespace: Namespace, k: int, until: datetime | None = None) -> list[Scored]:
+        """Passages of the last `k` events, newest first."""
+
+    def passages(self, namespace: Namespace, keys: Sequence[int]) -> dict[int, StoredPassage]:
+        """Passages by key; one that is gone is absent."""
+
+    def neighbours(self, namespace: Namespace, seqs: Sequence[int]) -> list[StoredPassage]:
+        """The first passage of each event at these positions."""
+
+    def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
+        """Keys and index texts of passages that still need a vector."""
+
+    def add_vectors(self, keys: Sequence[int], vectors: Vectors) -> None:
+        """Attach vectors to passages."""
+
+    def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
+        """Move the store to another embedder; the old vectors serve until the switch. Returns the count."""
+
+    def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
+        """Keys and index texts of every passage, in batches."""
+
+    def stats(self, namespace: Namespace) -> Stats:
+        """What a namespace holds."""
+
+    def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
+        """Write one portable file: a namespace and those below it, or everything."""
+
+    def restore(self, path: Path) -> ArchiveReport:
+        """Read an export into this store; what is already here is left as it is."""
+
+    def close(self) -> None:
+        """Flush and release; a second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as the channels see it. `vector` is None where embedding failed or is not wanted."""
+
+    text: str
+    namespace: Namespace
+    terms: tuple[str, ...]
+    vector: Vectors | None
+    at: datetime | None
+
+
+class Channel(Protocol):
+    """One way to propose evidence."""
+
+    @property
+    def name(self) -> str:
+        """Shown in traces and used for weights."""
+
+    def propose(self, query: Query, k: int) -> Sequence[Scored]:
+        """At most `k` passages, best first."""

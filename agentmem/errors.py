@@ -1,0 +1,127 @@
+"""Every error agentmem raises on purpose, under one root.
+
+AgentMemError
+├── InvalidInputError (ValueError)        what was handed in cannot be stored or understood
+│   ├── NamespaceError                    not a usable namespace
+│   └── BudgetTooSmallError               the token budget cannot hold even the frame of a context
+├── DuplicateIdError (ValueError)         this id already holds different content
+├── RecordNotFoundError (LookupError)     nothing has this id here
+├── MissingExtraError (ImportError)       an optional part is not installed
+├── UnknownPluginError (LookupError)      no part is registered under this name
+├── EmbedderError (RuntimeError)          the embedder failed or returned nonsense
+│   └── EmbedderMismatchError             the store was built with another embedder
+├── ClosedError (RuntimeError)            this memory has been closed
+├── EvalDataError (ValueError)            an evaluation's data is absent or not in its format
+└── StoreError (RuntimeError)             the database could not do what was asked
+    ├── NotADatabaseError                 the file is not an agentmem database
+    ├── NewerSchemaError                  the database was written by a newer agentmem
+    ├── ReadOnlyStoreError                the database cannot be written
+    ├── StoreFullError                    no space is left on the device
+    ├── StoreBusyError                    another process kept the write lock too long
+    └── ArchiveError                      an export is damaged, or not one of ours
+"""
+
+from __future__ import annotations
+
+
+class AgentMemError(Exception):
+    """The root: catch this to catch everything agentmem raises on purpose."""
+
+
+class InvalidInputError(AgentMemError, ValueError):
+    """What was handed in cannot be stored or understood."""
+
+
+class NamespaceError(InvalidInputError):
+    """Not a usable namespace."""
+
+
+class BudgetTooSmallError(InvalidInputError):
+    """The token budget cannot hold even the frame of a context."""
+
+
+class DuplicateIdError(AgentMemError, ValueError):
+    """This id already holds different content."""
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(
+            f"event id {event_id!r} already holds different content in this namespace; events are "
+            "append-only: use a new id, or forget(ids=[...]) the old event first"
+        )
+        self.event_id = event_id
+
+
+class RecordNotFoundError(AgentMemError, LookupError):
+    """Nothing has this id here."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__(
+            f"no event or memory {record_id!r} in this namespace; it may have been forgotten: "
+            f"see history({record_id!r})"
+        )
+        self.record_id = record_id
+
+
+class MissingExtraError(AgentMemError, ImportError):
+    """An optional part is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part: pip install 'agentmem[{extra}]'")
+        self.extra = extra
+
+
+class UnknownPluginError(AgentMemError, LookupError):
+    """No part is registered under this name."""
+
+
+class EmbedderError(AgentMemError, RuntimeError):
+    """The embedder failed or returned nonsense."""
+
+
+class EmbedderMismatchError(EmbedderError):
+    """The store was built with another embedder."""
+
+    def __init__(self, stored: str, stored_dims: int, given: str, given_dims: int) -> None:
+        super().__init__(
+            f"this store's vectors were made by {stored!r} ({stored_dims} dims), not by {given!r} "
+            f"({given_dims} dims); open it with embedder={stored!r}, or move it over with "
+            f"Memory(..., embedder={stored!r}).reindex(embedder={given!r}) / `agentmem reindex`"
+        )
+        self.stored = stored
+        self.given = given
+
+
+class ClosedError(AgentMemError, RuntimeError):
+    """This memory has been closed."""
+
+
+class EvalDataError(AgentMemError, ValueError):
+    """An evaluation's data is absent or not in its format."""
+
+
+class StoreError(AgentMemError, RuntimeError):
+    """The database could not do what was asked."""
+
+
+class NotADatabaseError(StoreError):
+    """The file is not an agentmem database."""
+
+
+class NewerSchemaError(StoreError):
+    """The database was written by a newer agentmem."""
+
+
+class ReadOnlyStoreError(StoreError):
+    """The database cannot be written."""
+
+
+class StoreFullError(StoreError):
+    """No space is left on the device."""
+
+
+class StoreBusyError(StoreError):
+    """Another process kept the write lock too long."""
+
+
+class ArchiveError(StoreError):
+    """An export is damaged, or not one of ours."""

@@ -1,0 +1,387 @@
+"""`Memory`: remember, recall, note, forget. The flow is here; the work is in `write`, `read` and the store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, get_args
+
+from agentmem.clock import Clock, SystemClock, to_utc
+from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
+from agentmem.contracts import Embedder, Selection
+from agentmem.core import Core, open_store
+from agentmem.errors import InvalidInputError, RecordNotFoundError
+from agentmem.read.recall import ALL_TIERS
+from agentmem.tokens import as_tokenizer
+from agentmem.types import (
+    ArchiveReport,
+    Event,
+    ForgetReport,
+    HistoryEntry,
+    MemoryKind,
+    Namespace,
+    Note,
+    Recall,
+    Receipt,
+    Stats,
+    Tier,
+)
+from agentmem.write.messages import read_messages
+from agentmem.write.passages import note_passage
+from agentmem.write.vectors import embed_or_none
+
+Moment = datetime | date | str | int | float
+DEFAULT_SESSION = "default"
+DEFAULT_BUDGET_TOKENS = 1000
+
+
+class Memory:
+    """A memory in one place, seen through one namespace. Safe to share between threads.
+
+    Args:
+        url: `sqlite:///agent.db`, a file name, `sqlite://` (memory), or None for the user's data folder.
+        namespace: whose memory this is; nothing is ever read or written outside it.
+        embedder: a sentence-transformers name or folder, `"hash"`, or your own `Embedder`. None takes what
+            the store was built with, else the best that is installed.
+        llm: reserved for parts that may use one; nothing does yet.
+        tokenizer: what budgets are counted in: None, an object with `encode`, or `str -> int`.
+        clock: where `now` comes from.
+
+    Raises:
+        NotADatabaseError, NewerSchemaError: the file cannot be used.
+        EmbedderMismatchError: the store was built with another embedder.
+
+    Example:
+        >>> with Memory("sqlite://", embedder="hash") as mem:
+        ...     _ = mem.remember("I adopted a cat.", session="s1")
+        ...     mem.recall("cat").items[0].text
+        'I adopted a cat.'
+    """
+
+    def __init__(
+        self,
+        url: str | Path | None = None,
+        *,
+        namespace: Sequence[str] = DEFAULT_NAMESPACE,
+        embedder: str | Embedder | None = None,
+        llm: None = None,
+        tokenizer: Any = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if llm is not None:
+            raise InvalidInputError("no part of this version uses an LLM; leave llm=None")
+        self._namespace = check_namespace(namespace)
+        self._core = Core(store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock())
+        self._owner = True
+
+    @property
+    def url(self) -> str:
+        """Where this memory lives."""
+        return self._core.store.url
+
+    @property
+    def current_namespace(self) -> Namespace:
+        """Whose memory this is."""
+        return self._namespace
+
+    @property
+    def embedder_name(self) -> str:
+        """What makes its vectors."""
+        return self._core.embedder.name
+
+    @property
+    def tokenizer_name(self) -> str:
+        """What budgets are counted in."""
+        return self._core.tokenizer.name
+
+    def namespace(self, *parts: str) -> Memory:
+        """A view on another namespace of the same store; closing it leaves the store open."""
+        self._core.check_open()
+        view = object.__new__(type(self))
+        view._namespace = check_namespace(parts)
+        view._core = self._core
+        view._owner = False
+        return view
+
+    def namespaces(self, *prefix: str) -> list[Namespace]:
+        """Every namespace of the store that starts with these parts."""
+        self._core.check_open()
+        return self._core.store.namespaces(check_namespace(prefix) if prefix else ())
+
+    def remember(
+        self,
+        messages: Any,
+        *,
+        session: str = DEFAULT_SESSION,
+        role: str = "user",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Receipt:
+        """Store messages verbatim; durable and recallable when it returns. No LLM is called.
+
+        The same call twice changes nothing. A long list is stored a batch at a time; each batch is whole or
+        absent, so after an interruption the same call takes up where it stopped.
+
+        Args:
+            messages: a text, a dict (`content`, and any of `role name at id session metadata`), a LangChain
+                message, or a sequence of these. A time without a zone is UTC; without a time it is now.
+            session: the session of messages that name none.
+            role: the role of messages that name none.
+            progress: called with (done, total) after each batch.
+
+        Raises:
+            InvalidInputError: a message cannot be read; nothing is stored.
+            DuplicateIdError: an id already holds different content.
+        """
+        self._core.check_open()
+        events = read_messages(messages, session, role)
+        return self._core.ingest.remember(self._namespace, events, progress)
+
+    def note(
+        self,
+        text: str,
+        *,
+        kind: MemoryKind = "fact",
+        subject: str | None = None,
+        predicate: str | None = None,
+        object: str | None = None,
+        valid_from: Moment | None = None,
+        valid_to: Moment | None = None,
+        sources: Sequence[str] = (),
+        confidence: float = 1.0,
+        id: str | None = None,
+    ) -> str:
+        """Write a semantic memory directly; returns its id.
+
+        Args:
+            text: what is held to be true.
+            sources: ids of the events it rests on.
+            valid_from: since when it holds; None for now.
+            valid_to: until when; None while it holds.
+
+        Raises:
+            InvalidInputError: empty text, unknown kind or source, or a period that ends before it begins.
+        """
+        self._core.check_open()
+        if kind not in get_args(MemoryKind):
+            raise InvalidInputError(f"unknown kind {kind!r}; known: {', '.join(get_args(MemoryKind))}")
+        (checked,) = read_messages({"content": text}, DEFAULT_SESSION)
+        since = None if valid_from is None else to_utc(valid_from)
+        until = None if valid_to is None else to_utc(valid_to)
+        now = self._core.clock.now()
+        if until is not None and until <= (since or now):
+            raise InvalidInputError(f"valid_to {until} is not after valid_from {since or now}")
+        if not 0.0 <= confidence <= 1.0:
+            raise InvalidInputError(f"confidence is between 0 and 1, not {confidence}")
+        note = Note(
+            id=id or uuid.uuid4().hex,
+            namespace=self._namespace,
+            kind=kind,
+            text=checked.content,
+            subject=subject,
+            predicate=predicate,
+            object=object,
+            valid_from=since,
+            valid_to=until,
+            recorded_at=now,
+            superseded_at=None,
+            superseded_by=None,
+            confidence=confidence,
+            source_ids=_ids(sources),
+        )
+        passage = note_passage(note)
+        rows = embed_or_none(self._core.embedder, [passage.index_text])
+        self._core.store.add_note(note, passage, None if rows is None else rows[0])
+        return note.id
+
+    def recall(
+        self,
+        query: str,
+        *,
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
+        at: Moment | None = None,
+        k: int | None = None,
+        tiers: Sequence[Tier] | None = None,
+        explain: bool = False,
+    ) -> Recall:
+        """The best evidence for a question, packed under a token budget.
+
+        Args:
+            query: the question, in plain words.
+            budget_tokens: `recall.text` never exceeds this by `tokenizer_name`.
+            at: answer as of this moment: later events and facts are left out.
+            k: at most this many items.
+            tiers: only these of `window`, `episode`, `semantic`.
+            explain: keep in the trace what was cut, and why.
+
+        Raises:
+            InvalidInputError: an empty query, or a budget, `k` or tier that makes no sense.
+            BudgetTooSmallError: the budget cannot hold the frame of a context.
+        """
+        self._core.check_open()
+        if not isinstance(query, str) or not query.strip():
+            raise InvalidInputError("the query is empty; ask in plain words")
+        _positive(budget_tokens, "budget_tokens")
+        if k is not None:
+            _positive(k, "k")
+        wanted = ALL_TIERS if tiers is None else tuple(tiers)
+        if unknown := set(wanted) - set(ALL_TIERS):
+            raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
+        self._core.embed_waiting(self._namespace)
+        return self._core.recaller.recall(
+            self._namespace,
+            query,
+            budget_tokens=budget_tokens,
+            at=None if at is None else to_utc(at),
+            k=k,
+            tiers=wanted,
+            explain=explain,
+        )
+
+    def forget(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        before: Moment | None = None,
+        about: str | None = None,
+        everything: bool = False,
+        dry_run: bool = False,
+    ) -> ForgetReport:
+        """Remove events and notes of this namespace, with every trace derived from them.
+
+        Several conditions narrow the choice: all must hold. `everything` stands alone.
+
+        Args:
+            ids: these events and notes.
+            session: the events of this session.
+            before: what happened before this moment.
+            about: what is said by, or mentions, this name or phrase.
+            dry_run: only tell what would go.
+
+        Raises:
+            InvalidInputError: no condition at all, or `everything` beside another.
+        """
+        self._core.check_open()
+        scoped = [value for value in (ids, session, before, about) if value is not None]
+        if everything == bool(scoped):
+            raise InvalidInputError(
+                "forget needs ids=, session=, before= or about=; or everything=True, alone, for the namespace"
+            )
+        for name, value in (("session", session), ("about", about)):
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise InvalidInputError(f"{name} must be a non-empty text, not {value!r}")
+        selection = Selection(
+            ids=None if ids is None else _ids(ids),
+            session=session,
+            before=None if before is None else to_utc(before),
+            about=about,
+            everything=everything,
+        )
+        report = self._core.store.forget(
+            self._namespace, selection, at=self._core.clock.now(), dry_run=dry_run
+        )
+        if not dry_run:
+            self._core.embedder.clear()
+        return report
+
+    def get(self, id: str) -> Event | Note:
+        """The event or note with this id. Raises `RecordNotFoundError`."""
+        self._core.check_open()
+        found = self._core.store.events(self._namespace, ids=[id])
+        record = found[0] if found else self._core.store.note(self._namespace, id)
+        if record is None:
+            raise RecordNotFoundError(id)
+        return record
+
+    def events(
+        self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
+    ) -> list[Event]:
+        """Events in order, verbatim; page with `after_seq` and `limit`."""
+        self._core.check_open()
+        return self._core.store.events(self._namespace, session=session, after_seq=after_seq, limit=limit)
+
+    def notes(self) -> list[Note]:
+        """Semantic memories in the order they were recorded."""
+        self._core.check_open()
+        return self._core.store.notes(self._namespace)
+
+    def history(self, id: str) -> list[HistoryEntry]:
+        """What happened to a record, oldest first; also of one that was forgotten. Raises
+        `RecordNotFoundError` for an id never seen here."""
+        self._core.check_open()
+        entries = self._core.store.history(self._namespace, id)
+        if not entries:
+            raise RecordNotFoundError(id)
+        return entries
+
+    def stats(self) -> Stats:
+        """What this namespace holds."""
+        self._core.check_open()
+        return self._core.store.stats(self._namespace)
+
+    def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
+        """Write this namespace and those below it (or the whole store) to one portable file."""
+        self._core.check_open()
+        return self._core.store.export(Path(path), None if everything else self._namespace)
+
+    def import_(self, path: str | Path) -> ArchiveReport:
+        """Take an export into this store; what is already here stays. All or nothing.
+
+        Raises:
+            ArchiveError: the file is damaged or not an export; nothing is taken.
+        """
+        self._core.check_open()
+        return self._core.store.restore(Path(path))
+
+    @classmethod
+    def restore(cls, path: str | Path, url: str | Path | None = None, **options: Any) -> Self:
+        """Open the memory at `url` (options as for `Memory`) with an export taken in."""
+        store = open_store(store_url(url))
+        try:
+            store.restore(Path(path))
+        finally:
+            store.close()
+        return cls(url, **options)
+
+    def reindex(
+        self,
+        *,
+        embedder: str | Embedder | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Embed everything anew with another embedder; the old vectors serve until the switch.
+
+        Without `embedder`, only makes vectors that are missing. Returns how many passages were moved.
+        """
+        self._core.check_open()
+        return self._core.reindex(embedder, progress)
+
+    def close(self) -> None:
+        """Flush and release the store; a second call, or one on a view, does nothing."""
+        if self._owner:
+            self._core.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r}, namespace={self._namespace!r})"
+
+
+def _positive(value: object, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInputError(f"{name} is a whole number of at least 1, not {value!r}")
+
+
+def _ids(values: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise InvalidInputError(f"ids are a list of texts, not {values!r}")
+    return tuple(dict.fromkeys(values))

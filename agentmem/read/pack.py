@@ -1,0 +1,131 @@
+"""Fits the best candidates into a token budget and lays them out for a model to read.
+
+The text is chronological, grouped by session under a line with the date, and marked as quoted memory. It
+never exceeds the budget by the tokenizer it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentmem.contracts import StoredPassage, Tokenizer
+from agentmem.errors import BudgetTooSmallError
+from agentmem.quote import defuse, frame
+from agentmem.read.candidates import Candidate
+from agentmem.types import CutItem, RecalledItem, Tier
+
+_FRAME = frame("")
+_GAP = "[…]"
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A context, what is in it (best first), and what is not."""
+
+    text: str
+    items: tuple[RecalledItem, ...]
+    tokens: int
+    cut: tuple[CutItem, ...]
+
+
+def pack(
+    candidates: Sequence[Candidate],
+    *,
+    budget_tokens: int,
+    tokenizer: Tokenizer,
+    tiers: Mapping[int, Tier],
+    k: int | None,
+) -> Packed:
+    """Take candidates best first while they fit.
+
+    Raises:
+        BudgetTooSmallError: the budget cannot hold the frame alone.
+    """
+    spent = tokenizer.count(_FRAME)
+    if budget_tokens < spent:
+        raise BudgetTooSmallError(
+            f"budget_tokens={budget_tokens} cannot hold the frame of a context ({spent} tokens); give more"
+        )
+    chosen: list[tuple[Candidate, int]] = []
+    cut: list[CutItem] = []
+    headers: set[tuple[str | None, str]] = set()
+    for candidate in candidates:
+        if k is not None and len(chosen) == k:
+            cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"beyond k={k}"))
+            continue
+        header = _header_key(candidate.passage)
+        cost = tokenizer.count(_line(candidate.passage) + "\n")
+        extra = 0 if header in headers else tokenizer.count(_header(candidate.passage) + "\n")
+        if spent + cost + extra > budget_tokens:
+            cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
+            continue
+        spent += cost + extra
+        headers.add(header)
+        chosen.append((candidate, cost))
+    text = _lay_out([candidate.passage for candidate, _ in chosen])
+    tokens = tokenizer.count(text)
+    while tokens > budget_tokens and chosen:
+        # a tokenizer of the user's own need not be additive
+        candidate, cost = chosen.pop()
+        cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
+        text = _lay_out([candidate.passage for candidate, _ in chosen])
+        tokens = tokenizer.count(text)
+    items = tuple(_item(candidate, cost, tiers) for candidate, cost in chosen)
+    return Packed(text, items, tokens, tuple(cut))
+
+
+def _item(candidate: Candidate, tokens: int, tiers: Mapping[int, Tier]) -> RecalledItem:
+    passage = candidate.passage
+    return RecalledItem(
+        id=passage.owner_id,
+        text=passage.text,
+        tier=tiers.get(passage.key, "episode"),
+        kind=passage.kind,
+        score=candidate.score,
+        source_ids=tuple(candidate.source_ids),
+        at=passage.at,
+        tokens=tokens,
+        span=passage.span,
+        channels=dict(candidate.ranks),
+        speaker=passage.speaker,
+        session=passage.session,
+    )
+
+
+def _lay_out(passages: Sequence[StoredPassage]) -> str:
+    if not passages:
+        return ""
+    groups: dict[tuple[str | None, str], list[StoredPassage]] = {}
+    for passage in sorted(passages, key=_reading_order):
+        groups.setdefault(_header_key(passage), []).append(passage)
+    lines = []
+    for group in groups.values():
+        lines.append(_header(group[0]))
+        lines.extend(_line(passage) for passage in group)
+    return frame("\n".join(lines))
+
+
+def _reading_order(passage: StoredPassage) -> tuple[bool, datetime, int, int]:
+    return (passage.owner == "event", passage.at, passage.seq, passage.span[0] if passage.span else 0)
+
+
+def _header_key(passage: StoredPassage) -> tuple[str | None, str]:
+    return passage.session, "" if passage.owner == "memory" else f"{passage.at:%Y-%m-%d}"
+
+
+def _header(passage: StoredPassage) -> str:
+    if passage.owner == "memory":
+        return "# known"
+    return defuse(f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}, session {passage.session}")
+
+
+def _line(passage: StoredPassage) -> str:
+    if passage.owner == "memory":
+        return defuse(f"- {passage.text} (since {passage.at.day} {passage.at:%B %Y})")
+    text = passage.text
+    if passage.span is not None:
+        start, end = passage.span
+        text = f"{_GAP if start else ''}{text.strip()}{_GAP if end < len(passage.content) else ''}"
+    return defuse(f"{passage.speaker}: {text}")

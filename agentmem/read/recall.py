@@ -1,0 +1,119 @@
+"""Answers a recall, top to bottom: embed, propose, fuse, fetch, fold, add neighbours, pack, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from time import perf_counter
+
+from agentmem.clock import Clock
+from agentmem.contracts import Channel, Embedder, Query, Scored, Store, Tokenizer
+from agentmem.read.candidates import Candidate, fold, neighbour_seqs, visible, with_neighbours
+from agentmem.read.fuse import fuse
+from agentmem.read.pack import pack
+from agentmem.terms import terms
+from agentmem.types import ChannelTrace, Namespace, Recall, Tier, Trace
+from agentmem.write.vectors import embed_or_none
+
+ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
+_DEPTH = 100
+_SEEDS = 10
+
+
+class Recaller:
+    """Reads from one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        tokenizer: Tokenizer,
+        channels: Sequence[Channel],
+        executor: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._tokenizer = tokenizer
+        self._channels = channels
+        self._executor = executor
+        self._clock = clock
+
+    def recall(
+        self,
+        namespace: Namespace,
+        text: str,
+        *,
+        budget_tokens: int,
+        at: datetime | None,
+        k: int | None,
+        tiers: tuple[Tier, ...],
+        explain: bool,
+    ) -> Recall:
+        """The best evidence for `text` within the budget."""
+        start = perf_counter()
+        vector = embed_or_none(self._embedder, [text], "query")
+        embed_seconds = perf_counter() - start
+        query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
+        proposals, channel_traces = self._propose(query, max(_DEPTH, 2 * (k or 0)))
+        candidates, folded, window = self._candidates(query, proposals, tiers)
+        packed = pack(candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=window, k=k)
+        trace = Trace(
+            query=text,
+            tiers=tiers,
+            gate="all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller",
+            embed_seconds=embed_seconds,
+            seconds=perf_counter() - start,
+            channels=channel_traces,
+            candidates=len(candidates),
+            folded=folded,
+            budget_tokens=budget_tokens,
+            tokens=packed.tokens,
+            cut=packed.cut if explain else (),
+        )
+        return Recall(packed.text, packed.items, trace, packed.tokens)
+
+    def _propose(
+        self, query: Query, depth: int
+    ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]]:
+        def timed(channel: Channel) -> tuple[Sequence[Scored], float]:
+            start = perf_counter()
+            return channel.propose(query, depth), perf_counter() - start
+
+        # SQLite and FAISS release the interpreter's lock, so channels do run side by side
+        futures = [(channel, self._executor.submit(timed, channel)) for channel in self._channels]
+        proposals: dict[str, Sequence[Scored]] = {}
+        traces = []
+        for channel, future in futures:
+            proposals[channel.name], seconds = future.result()
+            silent = "no vector" if channel.name == "dense" and query.vector is None else ""
+            traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
+        return proposals, tuple(traces)
+
+    def _candidates(
+        self, query: Query, proposals: Mapping[str, Sequence[Scored]], tiers: tuple[Tier, ...]
+    ) -> tuple[list[Candidate], int, dict[int, Tier]]:
+        ranked = fuse(proposals)
+        passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
+        candidates = visible(ranked, passages, query.at, self._clock.now())
+        scores = neighbour_seqs(candidates[:_SEEDS])
+        near = self._store.neighbours(query.namespace, list(scores))
+        if query.at is not None:
+            near = [passage for passage in near if passage.at <= query.at]
+        candidates = with_neighbours(candidates, near, scores)
+        tier_of = _tiers(candidates, proposals.get("recent", ()))
+        candidates = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
+        kept, folded = fold(candidates)
+        return kept, folded, tier_of
+
+
+def _tiers(candidates: Sequence[Candidate], recent: Sequence[Scored]) -> dict[int, Tier]:
+    window = {hit.passage for hit in recent}
+
+    def tier(candidate: Candidate) -> Tier:
+        if candidate.passage.owner == "memory":
+            return "semantic"
+        return "window" if candidate.passage.key in window else "episode"
+
+    return {candidate.passage.key: tier(candidate) for candidate in candidates}

@@ -1,0 +1,59 @@
+"""Names of parts and where they live; a part is imported only when it is used.
+
+This is the one place that knows the wings, and it knows them as strings. A third party adds a part with an
+entry point in the group `agentmem.<kind>`, for example::
+
+    [project.entry-points."agentmem.embedders"]
+    my-embedder = "my_package:MyEmbedder"
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from agentmem.errors import UnknownPluginError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "stores": {
+        "sqlite": "agentmem.stores.sqlite:open_sqlite",
+    },
+    "embedders": {
+        "hash": "agentmem.embed.hashing:HashEmbedder",
+        "offline": "agentmem.embed.sentence:offline_embedder",
+    },
+    "channels": {
+        "recent": "agentmem.read.channels.recent:RecentChannel",
+        "dense": "agentmem.read.channels.dense:DenseChannel",
+        "lexical": "agentmem.read.channels.lexical:LexicalChannel",
+    },
+    "evals": {
+        "locomo": "agentmem.evals.commands:locomo",
+        "demo": "agentmem.evals.commands:demo",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """The names registered for a kind, built-in and third-party, sorted."""
+    return sorted(
+        {*BUILT_IN.get(kind, {}), *(point.name for point in entry_points(group=f"agentmem.{kind}"))}
+    )
+
+
+def load(kind: str, name: str) -> Any:
+    """The class or factory registered as `name`.
+
+    Raises:
+        UnknownPluginError: nothing is registered under this name.
+        MissingExtraError: from the part itself, where it needs an optional package.
+    """
+    target = BUILT_IN.get(kind, {}).get(name)
+    if target is None:
+        for point in entry_points(group=f"agentmem.{kind}"):
+            if point.name == name:
+                return point.load()
+        raise UnknownPluginError(f"no {kind} part named {name!r}; known: {', '.join(names(kind)) or 'none'}")
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)

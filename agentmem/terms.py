@@ -1,0 +1,60 @@
+"""Text to lexical terms: the one analyser that writing and reading share.
+
+Unicode-normalised, case-folded, accents removed, English stop words dropped, Porter-stemmed; scripts written
+without spaces (Chinese, Japanese, Thai …) become overlapping pairs of characters. Knows nothing of indexes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from functools import lru_cache
+
+import Stemmer
+
+_STOP_TEXT = (
+    "a about above after again all am an and any are as at be because been before being below between both but "
+    "by can could did do does doing down during each few for from further had has have having he her here hers "
+    "him his how i if in into is it its itself just me more most my myself no nor not now of off on once only "
+    "or other our ours out over own same she should so some such than that the their theirs them then there "
+    "these they this those through to too under until up very was we were what when where which while who whom "
+    "why will with would you your yours d ll m re s t ve don"
+)
+STOP_WORDS = frozenset(_STOP_TEXT.split(" "))
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]")
+_MAX_TERM = 40
+_local = threading.local()
+
+
+def _stem(word: str) -> str:
+    # a Stemmer object is not safe to share between threads
+    stemmer = getattr(_local, "stemmer", None)
+    if stemmer is None:
+        stemmer = _local.stemmer = Stemmer.Stemmer("porter")
+    stemmed: str = stemmer.stemWord(word)
+    return stemmed
+
+
+@lru_cache(maxsize=65_536)
+def _terms_of_word(word: str) -> tuple[str, ...]:
+    if _UNSPACED_RUN.match(word):
+        return (word,) if len(word) == 1 else tuple(word[i : i + 2] for i in range(len(word) - 1))
+    return () if word in STOP_WORDS else (_stem(word)[:_MAX_TERM],)
+
+
+def fold(text: str) -> str:
+    """Case-folded, compatibility-normalised text without combining marks."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if unicodedata.category(char)[0] != "M")
+
+
+def terms(text: str) -> tuple[str, ...]:
+    """The terms of a text, in order, repeated as often as they occur."""
+    return tuple(term for word in _WORD.findall(fold(text)) for term in _terms_of_word(word))

@@ -1,0 +1,54 @@
+"""How budgets are counted. Knows nothing of what is packed.
+
+The default needs no model file: it splits text the way byte-pair tokenizers pre-split it and charges long
+words by length. `AGENTMEM` budgets are stated in the named tokenizer; hand in your model's own for exactness.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from agentmem.contracts import Tokenizer
+
+_PIECES = re.compile(r"[A-Za-z]+(?:'[a-z]{1,2}\b)?|\d{1,3}|\n+|[^\S\n]{2,}|[^\sA-Za-z0-9]")
+_LETTERS_PER_TOKEN = 8
+
+
+@lru_cache(maxsize=65_536)
+def _cost(piece: str) -> int:
+    if piece[0].isascii():
+        return -(-len(piece) // _LETTERS_PER_TOKEN) + ("'" in piece and len(piece) > 1)
+    return -(-len(piece.encode("utf-8", "surrogatepass")) // 3)
+
+
+class RegexTokenizer:
+    """A model-free estimate, additive over lines; see `docs/results.md` for how close it is."""
+
+    name = "agentmem-regex-1"
+
+    def count(self, text: str) -> int:
+        """Tokens in `text`, in time linear in its length."""
+        return sum(map(_cost, _PIECES.findall(text)))
+
+
+class CallableTokenizer:
+    """Wraps a `str -> int` function, or anything with `encode` (tiktoken, Hugging Face tokenizers)."""
+
+    def __init__(self, source: Any, name: str | None = None) -> None:
+        self.name = name or getattr(source, "name_or_path", None) or getattr(source, "name", None) or "custom"
+        encode = getattr(source, "encode", None)
+        self._count: Callable[[str], int] = source if encode is None else lambda text: len(encode(text))
+
+    def count(self, text: str) -> int:
+        """Tokens in `text`."""
+        return self._count(text) if text else 0
+
+
+def as_tokenizer(source: Any) -> Tokenizer:
+    """A `Tokenizer` from None (the default), a tokenizer, a counting function, or an encoder."""
+    if source is None:
+        return RegexTokenizer()
+    return source if hasattr(source, "count") and hasattr(source, "name") else CallableTokenizer(source)

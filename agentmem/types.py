@@ -1,0 +1,230 @@
+"""The values that cross agentmem's boundaries: frozen, slotted, typed.
+
+Knows nothing of storage or ranking. `at` and `occurred_at` are when something happened in the world,
+`recorded_at` when agentmem learned it; both are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Namespace = tuple[str, ...]
+Tier = Literal["window", "episode", "semantic"]
+MemoryKind = Literal["fact", "preference", "profile", "insight", "skill", "cause"]
+Role = Literal["user", "assistant", "system", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One message, checked and normalised, not yet stored."""
+
+    id: str | None
+    session: str
+    role: Role
+    name: str | None
+    content: str
+    occurred_at: datetime | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One stored message: verbatim, append-only."""
+
+    id: str
+    namespace: Namespace
+    session: str
+    seq: int
+    role: Role
+    name: str | None
+    content: str
+    occurred_at: datetime
+    recorded_at: datetime
+    content_hash: str
+    token_count: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def speaker(self) -> str:
+        """The name shown for this event: the given name, else the role."""
+        return self.name or self.role
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One semantic memory: something held to be true, with when, and the events it rests on."""
+
+    id: str
+    namespace: Namespace
+    kind: MemoryKind
+    text: str
+    subject: str | None
+    predicate: str | None
+    object: str | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+    recorded_at: datetime
+    superseded_at: datetime | None
+    superseded_by: str | None
+    confidence: float
+    source_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What `remember` stored; everything named here is durable."""
+
+    event_ids: tuple[str, ...]
+    added: int
+    duplicates: int
+    echoes: int = 0
+    pending_vectors: int = 0
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledItem:
+    """One piece of recalled evidence.
+
+    `score` orders items within one recall (higher is better; not comparable between recalls).
+    `span` is a character range of the event's content where the item is a passage of a long event.
+    `channels` maps each channel that proposed it to its 1-based rank there.
+    """
+
+    id: str
+    text: str
+    tier: Tier
+    kind: str
+    score: float
+    source_ids: tuple[str, ...]
+    at: datetime
+    tokens: int
+    span: tuple[int, int] | None = None
+    channels: Mapping[str, int] = field(default_factory=dict)
+    speaker: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTrace:
+    """What one channel did: `seconds`, how many candidates it proposed, and why it was silent."""
+
+    name: str
+    seconds: float
+    proposed: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutItem:
+    """A candidate that is not in the text, and why."""
+
+    id: str
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a recall came about."""
+
+    query: str
+    tiers: tuple[Tier, ...]
+    gate: str
+    embed_seconds: float
+    seconds: float
+    channels: tuple[ChannelTrace, ...]
+    candidates: int
+    folded: int
+    budget_tokens: int
+    tokens: int
+    cut: tuple[CutItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The answer to a recall: a packed context and what it is made of, best first."""
+
+    text: str
+    items: tuple[RecalledItem, ...]
+    trace: Trace
+    tokens: int
+
+    @property
+    def source_ids(self) -> tuple[str, ...]:
+        """Ids of all events the context rests on, best first, each once."""
+        return tuple(dict.fromkeys(source for item in self.items for source in item.source_ids))
+
+    def explain(self) -> str:
+        """The trace as text: gate, channels, ranks, packing, what was cut and why."""
+        trace = self.trace
+        lines = [
+            f"query     {trace.query}",
+            f"gate      {trace.gate}: tiers {', '.join(trace.tiers) or 'none'}",
+            f"time      {trace.seconds * 1e3:.1f} ms, of which embedding {trace.embed_seconds * 1e3:.1f} ms",
+        ]
+        for channel in trace.channels:
+            note = f"  ({channel.note})" if channel.note else ""
+            lines.append(
+                f"channel   {channel.name:<10} {channel.proposed:>4} candidates "
+                f"{channel.seconds * 1e3:7.1f} ms{note}"
+            )
+        lines.append(f"fused     {trace.candidates} candidates, {trace.folded} duplicates folded")
+        lines.append(f"packed    {len(self.items)} items, {trace.tokens} of {trace.budget_tokens} tokens")
+        for rank, item in enumerate(self.items, 1):
+            ranks = " ".join(f"{name}#{place}" for name, place in item.channels.items())
+            lines.append(f"  {rank:>3}. {item.score:.4f} {item.id} [{item.tier}] {ranks}: {item.text[:80]!r}")
+        lines.extend(f"  cut  {cut.score:.4f} {cut.id}: {cut.reason}" for cut in trace.cut)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReport:
+    """What a `forget` removed, or with `dry_run` would remove."""
+
+    event_ids: tuple[str, ...]
+    memory_ids: tuple[str, ...]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One thing that happened to an event or a semantic memory."""
+
+    id: str
+    action: Literal["remembered", "noted", "superseded", "closed", "forgotten", "restored"]
+    at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a namespace holds, and what its store costs."""
+
+    namespace: Namespace
+    events: int
+    sessions: int
+    memories: int
+    passages: int
+    vectors: int
+    tokens: int
+    first_at: datetime | None
+    last_at: datetime | None
+    embedder: str
+    dims: int
+    store_bytes: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveReport:
+    """What an export wrote or a restore read."""
+
+    path: str
+    namespaces: int
+    events: int
+    memories: int
+    size_bytes: int

@@ -1,0 +1,1 @@
+"""Evaluation runs: data, systems under test, metrics, reports. Loaded through the registry."""

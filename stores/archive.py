@@ -1,0 +1,137 @@
+"""Export and restore: one zip of JSON lines and raw vectors, checksummed, the same for every store.
+
+It holds no code and nothing in it is executed when read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from agentmem.contracts import Vectors
+from agentmem.errors import ArchiveError
+from agentmem.types import ArchiveReport
+
+FORMAT = "agentmem-export-1"
+_RECORDS = "records.jsonl"
+_VECTORS = "vectors.f32"
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an archive holds."""
+
+    namespaces: int
+    events: int
+    memories: int
+
+
+class _Hashed:
+    """A file that knows the digest of what was written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self.digest.update(data)
+        self._file.write(data)
+
+
+def write(
+    path: Path,
+    header: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    vectors: Callable[[], Iterable[Vectors]],
+    counts: Counts,
+) -> ArchiveReport:
+    """Write an archive beside `path`, then move it there: a crash leaves no half file under the name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open(_RECORDS, "w", force_zip64=True) as file:
+                lines = _Hashed(file)
+                for record in records:
+                    lines.write(json.dumps(record, ensure_ascii=False, default=_jsonable).encode() + b"\n")
+            with archive.open(_VECTORS, "w", force_zip64=True) as file:
+                rows = _Hashed(file)
+                for batch in vectors():
+                    rows.write(batch.astype("<f4").tobytes())
+            manifest = {
+                "format": FORMAT,
+                **header,
+                **asdict(counts),
+                "sha256": {_RECORDS: lines.digest.hexdigest(), _VECTORS: rows.digest.hexdigest()},
+            }
+            archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
+        temporary.replace(path)
+    except OSError as error:
+        raise ArchiveError(f"could not write the export {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return ArchiveReport(str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size)
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in an export")
+
+
+class Reader:
+    """An archive that has been checked whole before anything is taken from it.
+
+    Raises:
+        ArchiveError: missing, damaged, or not one of ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._archive = zipfile.ZipFile(path)
+            self.manifest: dict[str, Any] = json.loads(self._archive.read(_MANIFEST))
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise ArchiveError(f"{path} is not an agentmem export, or is damaged: {error}") from error
+        if self.manifest.get("format") != FORMAT:
+            raise ArchiveError(
+                f"{path} has format {self.manifest.get('format')!r}; this agentmem reads {FORMAT!r}"
+            )
+        self._verify()
+
+    def _verify(self) -> None:
+        for name, expected in self.manifest["sha256"].items():
+            try:
+                with self._archive.open(name) as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+                raise ArchiveError(f"{self.path} is damaged at {name}: {error}") from error
+            if found != expected:
+                raise ArchiveError(f"{self.path} is damaged: the checksum of {name} differs")
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records in the order written."""
+        with self._archive.open(_RECORDS) as file:
+            for line in file:
+                yield json.loads(line)
+
+    def vectors(self, dims: int, batch: int) -> Iterator[Vectors]:
+        """All vectors in the order of the records' passages, `[<= batch, dims]` at a time."""
+        with self._archive.open(_VECTORS) as file:
+            while data := file.read(batch * dims * 4):
+                yield np.frombuffer(data, dtype="<f4").reshape(-1, dims).astype(np.float32)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._archive.close()

@@ -1,0 +1,194 @@
+"""One SQLite file: connections, transactions, and errors in our own words. Knows nothing of tables.
+
+WAL with full sync, so that a committed write survives a power cut; writers take the lock up front
+(`BEGIN IMMEDIATE`) and wait for each other, readers never wait.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from agentmem.errors import (
+    NotADatabaseError,
+    ReadOnlyStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+)
+
+APPLICATION_ID = 0x41474D4D  # "AGMM"
+_BUSY_TIMEOUT_MS = 60_000
+_CACHE_KIB = 65_536
+
+
+class Database:
+    """Transactions on one SQLite file, or on memory where `path` is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._pid = os.getpid()
+        self._write_lock = threading.Lock()
+        if path is not None:
+            _check_file(path)
+        self._engine = self._create_engine()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent snapshot; raises `StoreError` and its kin."""
+        if self.path is None:
+            # memory has one connection, so readers take turns with writers
+            with self._write_lock, self._transaction("BEGIN") as connection:
+                yield connection
+        else:
+            with self._transaction("BEGIN") as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """The only writer; committed and synced on exit, rolled back on any exception."""
+        with self._write_lock, self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def checkpoint(self, *, vacuum: bool = False) -> None:
+        """Fold the write-ahead log into the file; `vacuum` also rewrites it without free pages."""
+        with self._write_lock, self._translated(), self._ready_engine().connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if raw is not None:
+                cursor = raw.cursor()
+                if vacuum:
+                    cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._engine.dispose()
+
+    def size_bytes(self) -> int:
+        """Bytes of the file and its write-ahead log; of the pages, in memory."""
+        if self.path is None:
+            with self.read() as connection:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+        parts = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with (
+            self._translated(),
+            self._ready_engine().connect().execution_options(agentmem_begin=begin) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def _ready_engine(self) -> Engine:
+        if os.getpid() != self._pid:
+            # SQLite connections must not cross a fork
+            self._pid = os.getpid()
+            self._write_lock = threading.Lock()
+            if self.path is not None:
+                self._engine.dispose(close=False)
+        return self._engine
+
+    def _create_engine(self) -> Engine:
+        if self.path is None:
+            engine = create_engine(
+                "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+            )
+        else:
+            engine = create_engine(
+                "sqlite://",
+                creator=self._connect,
+                poolclass=QueuePool,
+                pool_size=8,
+                max_overflow=56,
+            )
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(str(self.path), check_same_thread=False)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._explain(error.orig or error) from error
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: BaseException) -> StoreError:
+        message = str(error).lower()
+        where = str(self.path or ":memory:")
+        if "readonly" in message or "read-only" in message:
+            return ReadOnlyStoreError(
+                f"{where} cannot be written: check the file's and its folder's permissions"
+            )
+        if "full" in message or "disk i/o" in message:
+            return StoreFullError(
+                f"{where}: the disk is full or failing ({error}); nothing acknowledged is lost. Free space, "
+                "then try again"
+            )
+        if "locked" in message or "busy" in message:
+            return StoreBusyError(
+                f"{where}: another process held the write lock for over {_BUSY_TIMEOUT_MS // 1000} s; find it "
+                "(lsof) or try again"
+            )
+        if "not a database" in message or "malformed" in message:
+            return NotADatabaseError(
+                f"{where} is damaged or not an agentmem database ({error}); restore an export, or try "
+                "`sqlite3 FILE .recover`"
+            )
+        if "unable to open" in message:
+            return StoreError(f"cannot open {where}: the folder must exist and be writable ({error})")
+        return StoreError(f"{where}: {error}")
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    # we issue BEGIN ourselves: the driver's own would take no write lock and so could fail half-way
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")
+    cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("agentmem_begin", "BEGIN"))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is there and is not ours, before anything touches it."""
+    if path.is_dir():
+        raise NotADatabaseError(f"{path} is a folder; give a file, such as {path / 'agent.db'}")
+    if not path.exists() or path.stat().st_size == 0:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+    if not header.startswith(b"SQLite format 3\0"):
+        raise NotADatabaseError(f"{path} is not an agentmem database (not SQLite); give another file name")
+    # offset 68 of the SQLite header; still 0 where a crash came before the first checkpoint
+    owner = int.from_bytes(header[68:72], "big")
+    if owner not in (0, APPLICATION_ID):
+        raise NotADatabaseError(f"{path} belongs to another application; give another file name")

@@ -1,0 +1,128 @@
+"""Removal of what is selected, with everything derived from it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, or_, select
+
+from agentmem.clock import to_micros
+from agentmem.contracts import Selection
+from agentmem.types import ForgetReport
+
+from . import lexical, namespaces, notes, schema
+from .chunks import chunks
+
+E = schema.events.c
+M = schema.memories.c
+P = schema.passages.c
+S = schema.sources.c
+
+
+def forget(
+    connection: Connection, namespace_pk: int, selection: Selection, at: datetime, *, dry_run: bool
+) -> ForgetReport:
+    """Remove the selected events and notes of one namespace; the caller holds the write lock."""
+    events = _selected_events(connection, namespace_pk, selection)
+    memories = _selected_memories(connection, namespace_pk, selection)
+    memories.update(_resting_only_on(connection, list(events)))
+    report = ForgetReport(tuple(events.values()), tuple(memories.values()), dry_run)
+    if dry_run or not (events or memories):
+        return report
+    _remove_passages(connection, namespace_pk, P.event_pk, list(events))
+    _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))
+    for chunk in chunks(list(memories)):
+        connection.execute(delete(schema.memories).where(M.pk.in_(chunk)))
+    for chunk in chunks(list(events)):
+        connection.execute(delete(schema.events).where(E.pk.in_(chunk)))
+    # ids only: the history of a forgotten record must not hold its words
+    notes.record(connection, namespace_pk, [*report.event_ids, *report.memory_ids], "forgotten", at, {})
+    lexical.scrub(connection)
+    return report
+
+
+def _selected_events(connection: Connection, namespace_pk: int, selection: Selection) -> dict[int, str]:
+    statement = select(E.pk, E.id).where(E.namespace_pk == namespace_pk).order_by(E.seq)
+    if selection.session is not None:
+        statement = statement.where(E.session == selection.session)
+    if selection.before is not None:
+        statement = statement.where(E.occurred_at < to_micros(selection.before))
+    if selection.about is not None:
+        pattern = _like(selection.about)
+        statement = statement.where(
+            or_(
+                func.lower(E.content).like(pattern, escape="\\"),
+                func.lower(E.name) == selection.about.lower(),
+            )
+        )
+    if selection.ids is None:
+        return {row.pk: row.id for row in connection.execute(statement)}
+    return {
+        row.pk: row.id
+        for chunk in chunks(selection.ids)
+        for row in connection.execute(statement.where(E.id.in_(chunk)))
+    }
+
+
+def _selected_memories(connection: Connection, namespace_pk: int, selection: Selection) -> dict[int, str]:
+    if selection.session is not None:
+        # a note belongs to no session; those resting on the session's events go with them
+        return {}
+    statement = select(M.pk, M.id).where(M.namespace_pk == namespace_pk).order_by(M.pk)
+    if selection.before is not None:
+        statement = statement.where(func.coalesce(M.valid_from, M.recorded_at) < to_micros(selection.before))
+    if selection.about is not None:
+        statement = statement.where(
+            or_(
+                func.lower(M.text).like(_like(selection.about), escape="\\"),
+                func.lower(M.subject) == selection.about.lower(),
+            )
+        )
+    if selection.ids is None:
+        return {row.pk: row.id for row in connection.execute(statement)}
+    return {
+        row.pk: row.id
+        for chunk in chunks(selection.ids)
+        for row in connection.execute(statement.where(M.id.in_(chunk)))
+    }
+
+
+def _like(words: str) -> str:
+    escaped = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _resting_only_on(connection: Connection, event_pks: Sequence[int]) -> dict[int, str]:
+    """Memories whose every source is among these events."""
+    touched: dict[int, int] = {}
+    for chunk in chunks(event_pks):
+        rows = connection.execute(
+            select(S.memory_pk, func.count()).where(S.event_pk.in_(chunk)).group_by(S.memory_pk)
+        )
+        for memory_pk, count in rows:
+            touched[memory_pk] = touched.get(memory_pk, 0) + count
+    found: dict[int, str] = {}
+    for chunk in chunks(list(touched)):
+        rows = connection.execute(
+            select(S.memory_pk, M.id, func.count())
+            .join(schema.memories, M.pk == S.memory_pk)
+            .where(S.memory_pk.in_(chunk))
+            .group_by(S.memory_pk, M.id)
+        )
+        found.update((pk, id_) for pk, id_, total in rows if touched[pk] == total)
+    return found
+
+
+def _remove_passages(
+    connection: Connection, namespace_pk: int, owner: schema.Column[int], owner_pks: Sequence[int]
+) -> None:
+    """Passages with their lexical rows and, by cascade, their vectors."""
+    for chunk in chunks(owner_pks):
+        rows = connection.execute(select(P.pk, P.terms).where(owner.in_(chunk))).all()
+        lexical.remove(connection, [row.pk for row in rows])
+        connection.execute(delete(schema.passages).where(owner.in_(chunk)))
+        if rows:
+            namespaces.count(
+                connection, namespace_pk, passages=-len(rows), terms=-sum(row.terms for row in rows)
+            )

@@ -1,0 +1,187 @@
+"""The event log: append-only, idempotent, read in order."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from agentmem.clock import to_micros
+from agentmem.contracts import PreparedEvent
+from agentmem.errors import DuplicateIdError
+from agentmem.types import Event, Namespace
+
+from . import lexical, namespaces, schema, vectors
+from .chunks import chunks
+from .records import to_event
+
+E = schema.events.c
+P = schema.passages.c
+
+
+def known(
+    connection: Connection, namespace_pk: int, wanted: Sequence[tuple[str | None, str]]
+) -> list[str | None]:
+    """Per `(id, content_hash)` the id of the event that is already stored, or None.
+
+    An event with an id is known by it; one without is known by its content hash.
+    """
+    by_id: dict[str, str] = {}
+    by_hash: dict[str, str] = {}
+    for chunk in chunks([id_ for id_, _ in wanted if id_ is not None]):
+        rows = connection.execute(
+            select(E.id, E.content_hash).where(E.namespace_pk == namespace_pk, E.id.in_(chunk))
+        )
+        by_id.update((row.id, row.content_hash) for row in rows)
+    for chunk in chunks([digest for id_, digest in wanted if id_ is None]):
+        rows = connection.execute(
+            select(E.content_hash, E.id).where(E.namespace_pk == namespace_pk, E.content_hash.in_(chunk))
+        )
+        by_hash.update((row.content_hash, row.id) for row in rows)
+    found: list[str | None] = []
+    for id_, digest in wanted:
+        if id_ is None:
+            found.append(by_hash.get(digest))
+        elif id_ in by_id:
+            if by_id[id_] != digest:
+                raise DuplicateIdError(id_)
+            found.append(id_)
+        else:
+            found.append(None)
+    return found
+
+
+def append(
+    connection: Connection, namespace: Namespace, prepared: Sequence[PreparedEvent], embedder_pk: int | None
+) -> list[tuple[str, bool]]:
+    """Store what is not known yet, under the write lock; per event its id and whether it is new."""
+    row = namespaces.find_or_add(connection, namespace)
+    # asked again under the lock: another process may have stored them since
+    stored = known(connection, row.pk, [(item.event.id, item.content_hash) for item in prepared])
+    outcome: list[tuple[str, bool]] = []
+    fresh: dict[str, PreparedEvent] = {}
+    by_hash: dict[str, str] = {}
+    for item, old in zip(prepared, stored, strict=True):
+        identity = item.event.id
+        if old is None and identity is None:
+            old = by_hash.get(item.content_hash)
+        elif old is None and identity in fresh:
+            if fresh[identity].content_hash != item.content_hash:
+                raise DuplicateIdError(identity)
+            old = identity
+        if old is not None:
+            outcome.append((old, False))
+            continue
+        identity = identity or uuid.uuid4().hex
+        fresh[identity] = item
+        if item.event.id is None:
+            by_hash[item.content_hash] = identity
+        outcome.append((identity, True))
+    if fresh:
+        _insert(connection, row, fresh, embedder_pk)
+    return outcome
+
+
+def _insert(
+    connection: Connection,
+    namespace: namespaces.NamespaceRow,
+    fresh: dict[str, PreparedEvent],
+    embedder_pk: int | None,
+) -> None:
+    event_pks = connection.execute(
+        insert(schema.events).returning(E.pk, sort_by_parameter_order=True),
+        [
+            _event_values(namespace.pk, namespace.next_seq + offset, id_, item)
+            for offset, (id_, item) in enumerate(fresh.items())
+        ],
+    ).scalars()
+    values: list[dict[str, Any]] = []
+    terms: list[tuple[str, ...]] = []
+    data: list[bytes | None] = []
+    for event_pk, item in zip(event_pks, fresh.values(), strict=True):
+        for place, passage in enumerate(item.passages):
+            waiting = item.vectors is None
+            values.append(
+                {
+                    "namespace_pk": namespace.pk,
+                    "event_pk": event_pk,
+                    "start": passage.start,
+                    "end": passage.end,
+                    "index_text": passage.index_text if waiting else None,
+                    "terms": len(passage.terms),
+                }
+            )
+            terms.append(passage.terms)
+            data.append(None if item.vectors is None else item.vectors[place].tobytes())
+    keys = add_passages(connection, namespace.pk, values, terms)
+    vectors.add(
+        connection,
+        embedder_pk,
+        [(namespace.pk, key, blob) for key, blob in zip(keys, data, strict=True) if blob is not None],
+    )
+    namespaces.count(connection, namespace.pk, seqs=len(fresh))
+
+
+def add_passages(
+    connection: Connection,
+    namespace_pk: int,
+    values: Sequence[dict[str, Any]],
+    terms: Sequence[tuple[str, ...]],
+) -> list[int]:
+    """Insert passage rows with their lexical rows; returns their keys in order."""
+    keys = list(
+        connection.execute(
+            insert(schema.passages).returning(P.pk, sort_by_parameter_order=True), list(values)
+        ).scalars()
+    )
+    lexical.add(connection, namespace_pk, zip(keys, terms, strict=True))
+    namespaces.count(connection, namespace_pk, passages=len(keys), terms=sum(map(len, terms)))
+    return keys
+
+
+def _event_values(namespace_pk: int, seq: int, id_: str, item: PreparedEvent) -> dict[str, Any]:
+    return {
+        "namespace_pk": namespace_pk,
+        "id": id_,
+        "session": item.event.session,
+        "seq": seq,
+        "role": item.event.role,
+        "name": item.event.name,
+        "content": item.event.content,
+        "occurred_at": to_micros(item.occurred_at),
+        "recorded_at": to_micros(item.recorded_at),
+        "content_hash": item.content_hash,
+        "token_count": item.token_count,
+        "metadata": dict(item.event.metadata),
+    }
+
+
+def read(
+    connection: Connection,
+    namespace_pk: int,
+    namespace: Namespace,
+    *,
+    ids: Sequence[str] | None,
+    session: str | None,
+    after_seq: int,
+    limit: int | None,
+    newest: bool,
+) -> list[Event]:
+    """Events in order of `seq`."""
+    statement = select(schema.events).where(E.namespace_pk == namespace_pk, E.seq > after_seq)
+    if session is not None:
+        statement = statement.where(E.session == session)
+    if ids is not None:
+        found = [row for chunk in chunks(ids) for row in connection.execute(statement.where(E.id.in_(chunk)))]
+        return [to_event(row, namespace) for row in sorted(found, key=lambda row: row.seq)][:limit]
+    statement = statement.order_by(E.seq.desc() if newest else E.seq)
+    rows = list(connection.execute(statement if limit is None else statement.limit(limit)))
+    return [to_event(row, namespace) for row in (reversed(rows) if newest else rows)]
+
+
+def mark_embedded(connection: Connection, keys: Sequence[int]) -> None:
+    """Passages that now have their vector need their index text no longer."""
+    for chunk in chunks(keys):
+        connection.execute(update(schema.passages).where(P.pk.in_(chunk)).values(index_text=None))

@@ -1,0 +1,155 @@
+"""Rows to values and back: events, notes, passages, history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from agentmem.clock import from_micros, to_micros
+from agentmem.contracts import Scored, StoredPassage
+from agentmem.types import Event, Namespace, Note
+
+from . import schema
+from .chunks import chunks
+
+E = schema.events.c
+M = schema.memories.c
+P = schema.passages.c
+
+
+def to_event(row: Row[Any], namespace: Namespace) -> Event:
+    """An event from a row of `events`."""
+    return Event(
+        id=row.id,
+        namespace=namespace,
+        session=row.session,
+        seq=row.seq,
+        role=row.role,
+        name=row.name,
+        content=row.content,
+        occurred_at=from_micros(row.occurred_at),
+        recorded_at=from_micros(row.recorded_at),
+        content_hash=row.content_hash,
+        token_count=row.token_count,
+        metadata=row.metadata,
+    )
+
+
+def to_note(row: Row[Any], namespace: Namespace, source_ids: tuple[str, ...]) -> Note:
+    """A semantic memory from a row of `memories`."""
+    return Note(
+        id=row.id,
+        namespace=namespace,
+        kind=row.kind,
+        text=row.text,
+        subject=row.subject,
+        predicate=row.predicate,
+        object=row.object,
+        valid_from=None if row.valid_from is None else from_micros(row.valid_from),
+        valid_to=None if row.valid_to is None else from_micros(row.valid_to),
+        recorded_at=from_micros(row.recorded_at),
+        superseded_at=None if row.superseded_at is None else from_micros(row.superseded_at),
+        superseded_by=row.superseded_by,
+        confidence=row.confidence,
+        source_ids=source_ids,
+    )
+
+
+def sources_of(connection: Connection, memory_pks: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The ids of the events each memory rests on."""
+    found: dict[int, tuple[str, ...]] = dict.fromkeys(memory_pks, ())
+    link = schema.sources.c
+    for chunk in chunks(memory_pks):
+        rows = connection.execute(
+            select(link.memory_pk, E.id)
+            .join(schema.events, E.pk == link.event_pk)
+            .where(link.memory_pk.in_(chunk))
+            .order_by(link.memory_pk, E.seq)
+        )
+        for memory_pk, event_id in rows:
+            found[memory_pk] += (event_id,)
+    return found
+
+
+def _event_passages() -> Select[Any]:
+    return select(
+        P.pk, P.start, P.end, E.id, E.session, E.seq, E.role, E.name, E.content, E.occurred_at
+    ).join(schema.events, E.pk == P.event_pk)
+
+
+def _to_event_passage(row: Row[Any]) -> StoredPassage:
+    whole = row.start == 0 and row.end == len(row.content)
+    return StoredPassage(
+        key=row.pk,
+        owner="event",
+        owner_id=row.id,
+        session=row.session,
+        seq=row.seq,
+        speaker=row.name or row.role,
+        content=row.content,
+        span=None if whole else (row.start, row.end),
+        kind="event",
+        at=from_micros(row.occurred_at),
+        source_ids=(row.id,),
+    )
+
+
+def passages_by_key(
+    connection: Connection, namespace_pk: int, keys: Sequence[int]
+) -> dict[int, StoredPassage]:
+    """Passages of this namespace by key."""
+    found: dict[int, StoredPassage] = {}
+    for chunk in chunks(keys):
+        rows = connection.execute(_event_passages().where(P.namespace_pk == namespace_pk, P.pk.in_(chunk)))
+        found.update((row.pk, _to_event_passage(row)) for row in rows)
+    rest = [key for key in keys if key not in found]
+    for chunk in chunks(rest):
+        rows = connection.execute(
+            select(P.pk.label("passage_pk"), schema.memories)
+            .join(schema.memories, M.pk == P.memory_pk)
+            .where(P.namespace_pk == namespace_pk, P.pk.in_(chunk))
+        ).all()
+        sources = sources_of(connection, [row.pk for row in rows])
+        for row in rows:
+            since = row.recorded_at if row.valid_from is None else row.valid_from
+            found[row.passage_pk] = StoredPassage(
+                key=row.passage_pk,
+                owner="memory",
+                owner_id=row.id,
+                session=None,
+                seq=-1,
+                speaker=None,
+                content=row.text,
+                span=None,
+                kind=row.kind,
+                at=from_micros(since),
+                source_ids=sources[row.pk],
+                valid_to=None if row.valid_to is None else from_micros(row.valid_to),
+            )
+    return found
+
+
+def passages_by_seq(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> list[StoredPassage]:
+    """The first passage of each event at these positions."""
+    found = []
+    for chunk in chunks(seqs):
+        rows = connection.execute(
+            _event_passages().where(E.namespace_pk == namespace_pk, E.seq.in_(chunk), P.start == 0)
+        )
+        found.extend(_to_event_passage(row) for row in rows)
+    return found
+
+
+def recent(connection: Connection, namespace_pk: int, k: int, until: datetime | None) -> list[Scored]:
+    """Passages of the last `k` events, newest first; the score falls by one a place."""
+    latest = select(E.pk, E.seq).where(E.namespace_pk == namespace_pk)
+    if until is not None:
+        latest = latest.where(E.occurred_at <= to_micros(until))
+    window = latest.order_by(E.seq.desc()).limit(k).subquery()
+    keys = connection.execute(
+        select(P.pk).join(window, window.c.pk == P.event_pk).order_by(window.c.seq.desc(), P.start)
+    ).scalars()
+    return [Scored(key, -float(place)) for place, key in enumerate(keys)]

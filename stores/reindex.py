@@ -1,0 +1,150 @@
+"""Vectors made after the fact: for passages still waiting, and for all when the embedder changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from agentmem.clock import from_micros
+from agentmem.contracts import Vectors
+from agentmem.types import Namespace
+from agentmem.write.passages import event_passages, note_passage
+
+from . import log, namespaces, schema, vectors
+from .chunks import chunks
+from .database import Database
+from .records import to_note
+
+P = schema.passages.c
+E = schema.events.c
+V = schema.vectors.c
+
+
+def unembedded(connection: Connection, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
+    """Keys and index texts of passages that still need a vector."""
+    statement = select(P.pk, P.index_text).where(P.index_text.is_not(None)).order_by(P.pk).limit(limit)
+    if namespace is not None:
+        row = namespaces.find(connection, namespace)
+        if row is None:
+            return []
+        statement = statement.where(P.namespace_pk == row.pk)
+    return [(key, text) for key, text in connection.execute(statement)]
+
+
+def add_vectors(connection: Connection, embedder_pk: int | None, keys: Sequence[int], rows: Vectors) -> None:
+    """Attach vectors to passages that wait for one; one forgotten meanwhile is skipped."""
+    data = dict(zip(keys, rows, strict=True))
+    waiting: dict[int, int] = {}
+    for chunk in chunks(keys):
+        found = connection.execute(
+            select(P.pk, P.namespace_pk).where(P.pk.in_(chunk), P.index_text.is_not(None))
+        )
+        waiting.update((row.pk, row.namespace_pk) for row in found)
+    vectors.add(connection, embedder_pk, [(ns, key, data[key].tobytes()) for key, ns in waiting.items()])
+    log.mark_embedded(connection, list(waiting))
+
+
+def passage_texts(database: Database, batch: int) -> Iterator[list[tuple[int, str]]]:
+    """Keys and index texts of every passage, read anew from events and notes."""
+    last = 0
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(
+                select(P.pk, P.event_pk, P.memory_pk, P.start).where(P.pk > last).order_by(P.pk).limit(batch)
+            ).all()
+            if not rows:
+                return
+            last = rows[-1].pk
+            texts = _index_texts(connection, rows)
+        yield [(row.pk, texts[row.pk]) for row in rows if row.pk in texts]
+
+
+def _index_texts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    by_event: dict[int, dict[int, int]] = {}
+    for row in rows:
+        if row.event_pk is not None:
+            by_event.setdefault(row.event_pk, {})[row.start] = row.pk
+    for chunk in chunks(list(by_event)):
+        for event in connection.execute(select(schema.events).where(E.pk.in_(chunk))):
+            for passage in event_passages(
+                event.name or event.role, from_micros(event.occurred_at), event.content
+            ):
+                if passage.start in by_event[event.pk]:
+                    found[by_event[event.pk][passage.start]] = passage.index_text
+    by_memory = {row.memory_pk: row.pk for row in rows if row.memory_pk is not None}
+    for chunk in chunks(list(by_memory)):
+        for memory in connection.execute(select(schema.memories).where(schema.memories.c.pk.in_(chunk))):
+            found[by_memory[memory.pk]] = note_passage(to_note(memory, (), ())).index_text
+    return found
+
+
+def replace_vectors(
+    database: Database, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]
+) -> tuple[int, int]:
+    """Store another embedder's vectors beside the old ones, then switch; returns count and embedder key.
+
+    The old vectors serve until the switch. What was stored by an interrupted run is kept and taken up again.
+    """
+    with database.write() as connection:
+        new = vectors.add_embedder(connection, name, dims)
+    count = 0
+    for keys, rows in batches:
+        with database.write() as connection:
+            done = _with_vector(connection, new, keys)
+            owners = _namespaces_of(connection, keys)
+            fresh = [
+                (owners[key], key, row.tobytes())
+                for key, row in zip(keys, rows, strict=True)
+                if key not in done and key in owners
+            ]
+            vectors.add(connection, new, fresh)
+        count += len(keys)
+    with database.write() as connection:
+        vectors.activate(connection, new)
+        connection.execute(delete(schema.vectors).where(V.embedder_pk != new))
+        connection.execute(schema.namespaces.update().values(epoch=schema.namespaces.c.epoch + 1))
+        _queue_missing(connection, new)
+    return count, new
+
+
+def _with_vector(connection: Connection, embedder_pk: int, keys: Sequence[int]) -> set[int]:
+    return {
+        key
+        for chunk in chunks(keys)
+        for key in connection.execute(
+            select(V.passage_pk).where(V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk)
+        ).scalars()
+    }
+
+
+def _namespaces_of(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
+    return {
+        row.pk: row.namespace_pk
+        for chunk in chunks(keys)
+        for row in connection.execute(select(P.pk, P.namespace_pk).where(P.pk.in_(chunk)))
+    }
+
+
+def _queue_missing(connection: Connection, embedder_pk: int) -> None:
+    """Passages stored by others during the move still need the new vector."""
+    missing = connection.execute(
+        select(P.pk, P.event_pk, P.memory_pk, P.start)
+        .outerjoin(schema.vectors, (V.passage_pk == P.pk) & (V.embedder_pk == embedder_pk))
+        .where(V.pk.is_(None))
+    ).all()
+    texts = _index_texts(connection, missing)
+    log.mark_embedded(
+        connection,
+        list(
+            connection.execute(
+                select(V.passage_pk)
+                .join(schema.passages, P.pk == V.passage_pk)
+                .where(P.index_text.is_not(None), V.embedder_pk == embedder_pk)
+            ).scalars()
+        ),
+    )
+    for key, text in texts.items():
+        connection.execute(schema.passages.update().where(P.pk == key).values(index_text=text))

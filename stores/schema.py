@@ -1,0 +1,157 @@
+"""The tables. Every row carries its namespace; times are microseconds since the Unix epoch, in UTC.
+
+Events are the truth. Passages, vectors and lexical rows are derived and can be rebuilt from them.
+A `passage` is the unit of ranking: a span of an event, or a whole semantic memory.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# SQLite gives only INTEGER primary keys the rowid's speed and AUTOINCREMENT's promise of no reuse
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("next_seq", BigInteger, nullable=False, server_default="0"),
+    Column("passages", BigInteger, nullable=False, server_default="0"),
+    Column("terms", BigInteger, nullable=False, server_default="0"),
+    # moves on every removal, so that caches elsewhere know to look again
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+
+_namespace = lambda: Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), nullable=False)  # noqa: E731
+
+events = Table(
+    "events",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("id", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("role", String, nullable=False),
+    Column("name", Text),
+    Column("content", Text, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("token_count", Integer, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    UniqueConstraint("namespace_pk", "id"),
+    UniqueConstraint("namespace_pk", "seq"),
+    Index("ix_events_hash", "namespace_pk", "content_hash"),
+    Index("ix_events_session", "namespace_pk", "session", "seq"),
+    sqlite_autoincrement=True,
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("id", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("subject", Text),
+    Column("predicate", Text),
+    Column("object", Text),
+    Column("valid_from", BigInteger),
+    Column("valid_to", BigInteger),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("superseded_at", BigInteger),
+    Column("superseded_by", Text),
+    Column("confidence", Float, nullable=False),
+    UniqueConstraint("namespace_pk", "id"),
+    sqlite_autoincrement=True,
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("memory_pk", _Key, ForeignKey("memories.pk", ondelete="CASCADE"), primary_key=True),
+    Column("event_pk", _Key, ForeignKey("events.pk", ondelete="CASCADE"), primary_key=True),
+    _namespace(),
+    Index("ix_sources_event", "event_pk"),
+)
+
+passages = Table(
+    "passages",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("event_pk", _Key, ForeignKey("events.pk", ondelete="CASCADE")),
+    Column("memory_pk", _Key, ForeignKey("memories.pk", ondelete="CASCADE")),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("index_text", Text),
+    Column("terms", Integer, nullable=False),
+    Index("ix_passages_event", "event_pk"),
+    Index("ix_passages_memory", "memory_pk"),
+    sqlite_autoincrement=True,
+)
+# only passages still waiting for a vector keep their index text, so this stays small
+Index("ix_passages_waiting", passages.c.namespace_pk, sqlite_where=passages.c.index_text.is_not(None))
+
+embedders = Table(
+    "embedders",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("dims", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("passage_pk", _Key, ForeignKey("passages.pk", ondelete="CASCADE"), nullable=False),
+    Column("embedder_pk", _Key, ForeignKey("embedders.pk"), nullable=False),
+    Column("precision", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("passage_pk", "embedder_pk"),
+    Index("ix_vectors_scan", "namespace_pk", "embedder_pk", "passage_pk"),
+    sqlite_autoincrement=True,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("record_id", Text, nullable=False),
+    Column("action", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_changes_record", "namespace_pk", "record_id"),
+    sqlite_autoincrement=True,
+)
