@@ -1,0 +1,55 @@
+# make demo    the sample conversation, remembered and recalled, and the evaluation table
+# make test    everything CI checks
+# make check   format, lint and types only
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# -P: the repository's own folders must not shadow installed packages
+export PYTHONSAFEPATH = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export OMP_WAIT_POLICY = PASSIVE
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: demo test check pytest wheel bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/agentmem demo
+
+test: check pytest wheel
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+pytest: $(VENV)/.dev
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+
+# a clean environment with nothing but the wheel and what it asks for
+wheel: $(VENV)/.dev
+	rm -rf build dist/smoke
+	$(BIN)/python -m build --wheel --outdir dist/smoke > dist-build.log 2>&1 || (cat dist-build.log; exit 1)
+	rm -f dist-build.log
+	$(PYTHON) -m venv --clear dist/smoke/venv
+	dist/smoke/venv/bin/pip install -q -c constraints.txt dist/smoke/*.whl
+	cd dist/smoke && PYTHONWARNINGS=ignore venv/bin/python ../../tests/smoke.py
+	rm -rf dist/smoke
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' || \
+		(echo "agentmem needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install -q -c constraints.txt -e '.[offline,evals]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install -q -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
