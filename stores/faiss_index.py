@@ -1,7 +1,7 @@
 """FAISS indexes, one per namespace, derived from the vectors table. Knows nothing of texts.
 
-Exact up to `EXACT_LIMIT` vectors; beyond that an inverted file of 8-bit codes proposes and the exact vectors
-decide. An index follows the table: it reads what is new before each search, and after a removal elsewhere it
+Exact up to `EXACT_LIMIT` vectors; beyond that an inverted file of 8-bit codes, which can remove, append and be
+searched in a millisecond (measured beside HNSW in `docs/results.md`). An index follows the table: it reads what is new before each search, and after a removal elsewhere it
 drops what is gone. Large ones are kept on disk beside the database, checked by CRC, and rebuilt when in doubt.
 """
 
@@ -29,11 +29,10 @@ from .namespaces import NamespaceRow
 
 logger = logging.getLogger("agentmem")
 
-EXACT_LIMIT = 150_000
+EXACT_LIMIT = 50_000
 PERSIST_FROM = 20_000
 _PERSIST_GROWTH = 1.1
-_PROBES = 16
-_REFINE = 4
+_PROBES = 32
 _TRAIN_PER_LIST = 64
 _CACHE_BYTES = 3 << 30
 _MAGIC = b"agentmem-index-1\n"
@@ -74,17 +73,16 @@ class VectorIndexes:
         with entry.lock.read():
             if not entry.index.ntotal:
                 return []
-            exact = not _is_approximate(entry.index)
-            wanted = min(k if exact else k * _REFINE, entry.index.ntotal)
-            scores, keys = entry.index.search(vector.reshape(1, -1), wanted)
-        if exact:
-            return [Scored(int(key), float(s)) for key, s in zip(keys[0], scores[0], strict=True) if key >= 0]
-        found, rows = vectors.of_passages(
-            connection, embedder_pk, [int(key) for key in keys[0] if key >= 0], dims
-        )
-        exact_scores = rows @ vector
-        order = np.argsort(-exact_scores, kind="stable")[:k]
-        return [Scored(int(found[i]), float(exact_scores[i])) for i in order]
+            scores, keys = entry.index.search(vector.reshape(1, -1), min(k, entry.index.ntotal))
+        return [Scored(int(key), float(s)) for key, s in zip(keys[0], scores[0], strict=True) if key >= 0]
+
+    def follow(self, connection: Connection, namespace: NamespaceRow, embedder: tuple[int, int]) -> None:
+        """Bring a namespace's index up to date, so that the next process finds it on disk."""
+        embedder_pk, dims = embedder
+        if namespace.passages >= PERSIST_FROM:
+            self._follow(
+                connection, self._entry(namespace.pk, embedder_pk, dims), namespace, embedder_pk, dims
+            )
 
     def drop(self, namespace_pk: int) -> None:
         """Forget a namespace's index, in memory and on disk; it is rebuilt when next needed."""

@@ -23,8 +23,8 @@ from .namespaces import NamespaceRow
 K1 = 1.2
 B = 0.75
 # beyond this many postings the commonest terms only re-score what rarer ones proposed
-MAX_POSTINGS = 20_000
-_HEAD = 300
+MAX_POSTINGS = 10_000
+_HEAD = 200
 _KEEP_FREQUENCIES = 50_000
 
 _INSERT = text("INSERT INTO lexical(rowid, terms) VALUES (:rowid, :terms)")
@@ -109,7 +109,7 @@ class LexicalSearch:
                 if len(self._frequencies) > _KEEP_FREQUENCIES:
                     self._frequencies.clear()
                 self._frequencies.update(
-                    (t, (n, passages)) for t, n in fresh.items() if n > MAX_POSTINGS // 20
+                    (t, (n, passages)) for t, n in fresh.items() if n > MAX_POSTINGS // 10
                 )
         return {term: min(n, passages) for term, n in known.items() if n}
 

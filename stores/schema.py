@@ -139,7 +139,8 @@ vectors = Table(
     Column("precision", String, nullable=False),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("passage_pk", "embedder_pk"),
-    Index("ix_vectors_scan", "namespace_pk", "embedder_pk", "passage_pk"),
+    # the key comes last by itself, so the newest row and the order of storing are read off the index
+    Index("ix_vectors_scan", "namespace_pk", "embedder_pk"),
     sqlite_autoincrement=True,
 )
 

@@ -47,6 +47,7 @@ class SqliteStore:
         with self._database.read() as connection:
             active = vectors.active_embedder(connection)
         self._embedder = None if active is None else (active[0], active[2])
+        self._written: set[Namespace] = set()
 
     def _migrate(self) -> None:
         with self._database.read() as connection:
@@ -109,6 +110,7 @@ class SqliteStore:
             return [None] * len(events) if row is None else log.known(connection, row.pk, events)
 
     def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
+        self._written.add(namespace)
         with self._database.write() as connection:
             return log.append(connection, namespace, events, self._embedder_pk())
 
@@ -270,6 +272,10 @@ class SqliteStore:
 
     def close(self) -> None:
         try:
+            for namespace in self._written if self.path is not None else ():
+                with self._in(namespace) as (connection, row):
+                    if row is not None and self._embedder is not None:
+                        self._indexes.follow(connection, row, self._embedder)
             self._indexes.save()
             if self.path is not None:
                 self._database.checkpoint()

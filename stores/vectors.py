@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, type_coerce
+from sqlalchemy.types import NullType
 
 from agentmem.contracts import Vectors
 from agentmem.errors import EmbedderMismatchError
@@ -16,6 +17,8 @@ from .chunks import chunks
 
 V = schema.vectors.c
 _ACTIVE = "embedder"
+# read as the driver gives it: the type's own conversion copies every row
+_RAW = type_coerce(V.data, NullType())
 
 
 def bind(connection: Connection, name: str, dims: int) -> int:
@@ -93,7 +96,7 @@ def after(
 ) -> tuple[NDArray[np.int64], Vectors, int]:
     """Keys `[n]`, vectors `[n, dims]` and the newest row after `last_pk`, in order of storing."""
     rows = connection.execute(
-        select(V.pk, V.passage_pk, V.data)
+        select(V.pk, V.passage_pk, _RAW)
         .where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk > last_pk)
         .order_by(V.pk)
     ).all()
@@ -118,7 +121,7 @@ def of_passages(
         row
         for chunk in chunks(keys)
         for row in connection.execute(
-            select(V.passage_pk, V.data).where(V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk)
+            select(V.passage_pk, _RAW).where(V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk)
         )
     ]
     data = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float32).reshape(-1, dims)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentmem.contracts import StoredPassage
 from agentmem.read.fuse import Fused
-from agentmem.terms import terms
 
+_NOT_WORDS = re.compile(r"\W+")
 # a neighbour ranks behind its seed by this factor; small enough that it never displaces a direct find
 _NEIGHBOUR_SHARE = 0.5
 
@@ -51,11 +52,11 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
 
     Returns the rest and how many were folded.
     """
-    kept: dict[tuple[str | None, tuple[str, ...]], Candidate] = {}
+    kept: dict[tuple[str | None, str], Candidate] = {}
     for candidate in candidates:
         text = candidate.passage.text
-        key = (candidate.passage.speaker, terms(text) or (text.strip(),))
-        first = kept.setdefault(key, candidate)
+        words = _NOT_WORDS.sub(" ", text).strip().casefold()
+        first = kept.setdefault((candidate.passage.speaker, words or text.strip()), candidate)
         if first is not candidate:
             first.source_ids.extend(id_ for id_ in candidate.source_ids if id_ not in first.source_ids)
     return list(kept.values()), len(candidates) - len(kept)

@@ -18,6 +18,8 @@ from agentmem.types import CutItem, RecalledItem, Tier
 
 _FRAME = frame("")
 _GAP = "[…]"
+# how many candidates may be too long for what is left before the rest are not tried
+_PATIENCE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,20 @@ def pack(
     chosen: list[tuple[Candidate, int]] = []
     cut: list[CutItem] = []
     headers: set[tuple[str | None, str]] = set()
+    misses = 0
     for candidate in candidates:
         if k is not None and len(chosen) == k:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"beyond k={k}"))
+            continue
+        if misses == _PATIENCE:
+            cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
         header = _header_key(candidate.passage)
         cost = tokenizer.count(_line(candidate.passage) + "\n")
         extra = 0 if header in headers else tokenizer.count(_header(candidate.passage) + "\n")
         if spent + cost + extra > budget_tokens:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
+            misses += 1
             continue
         spent += cost + extra
         headers.add(header)

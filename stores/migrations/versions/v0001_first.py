@@ -120,7 +120,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("passage_pk", "embedder_pk"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_vectors_scan", "vectors", ["namespace_pk", "embedder_pk", "passage_pk"])
+    op.create_index("ix_vectors_scan", "vectors", ["namespace_pk", "embedder_pk"])
     op.create_table(
         "changes",
         _pk(),
