@@ -51,7 +51,9 @@ def make(size: int, questions: int, seed: int = 0) -> Corpus:
         for i in range(size)
     ]
     centres = rng.standard_normal((_CLUSTERS, DIMS), dtype=np.float32)
-    vectors = _unit(centres[rng.integers(0, _CLUSTERS, size)] + rng.standard_normal((size, DIMS), dtype=np.float32))
+    vectors = _unit(
+        centres[rng.integers(0, _CLUSTERS, size)] + rng.standard_normal((size, DIMS), dtype=np.float32)
+    )
     asked = rng.integers(0, size, questions)
     texts = [
         f"What did {messages[i]['name']} say about "

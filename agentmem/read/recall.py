@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from time import perf_counter
@@ -10,7 +10,7 @@ from time import perf_counter
 from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Query, Scored, Store, Tokenizer
 from agentmem.read.candidates import Candidate, fold, neighbour_seqs, visible, with_neighbours
-from agentmem.read.fuse import fuse
+from agentmem.read.fuse import Fused, fuse
 from agentmem.read.pack import pack
 from agentmem.terms import terms
 from agentmem.types import ChannelTrace, Namespace, Recall, Tier, Trace
@@ -19,6 +19,9 @@ from agentmem.write.vectors import embed_or_none
 ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 _DEPTH = 100
 _SEEDS = 10
+_MIN_FETCHED = 60
+# a short line with its share of a header; no budget reaches further down the list than this allows
+_TOKENS_PER_LINE = 10
 
 
 class Recaller:
@@ -57,7 +60,11 @@ class Recaller:
         embed_seconds = perf_counter() - start
         query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
         proposals, channel_traces = self._propose(query, max(_DEPTH, 2 * (k or 0)))
-        candidates, folded, window = self._candidates(query, proposals, tiers)
+        ranked = fuse(proposals)
+        if at is None and tiers == ALL_TIERS:
+            # nothing will be filtered out, so what the budget cannot reach need not be fetched
+            ranked = ranked[: max(_MIN_FETCHED, budget_tokens // _TOKENS_PER_LINE, 2 * (k or 0))]
+        candidates, folded, window = self._candidates(query, ranked, proposals.get("recent", ()), tiers)
         packed = pack(candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=window, k=k)
         trace = Trace(
             query=text,
@@ -92,9 +99,12 @@ class Recaller:
         return proposals, tuple(traces)
 
     def _candidates(
-        self, query: Query, proposals: Mapping[str, Sequence[Scored]], tiers: tuple[Tier, ...]
+        self,
+        query: Query,
+        ranked: Sequence[Fused],
+        recent: Sequence[Scored],
+        tiers: tuple[Tier, ...],
     ) -> tuple[list[Candidate], int, dict[int, Tier]]:
-        ranked = fuse(proposals)
         passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
         candidates = visible(ranked, passages, query.at, self._clock.now())
         scores = neighbour_seqs(candidates[:_SEEDS])
@@ -102,7 +112,7 @@ class Recaller:
         if query.at is not None:
             near = [passage for passage in near if passage.at <= query.at]
         candidates = with_neighbours(candidates, near, scores)
-        tier_of = _tiers(candidates, proposals.get("recent", ()))
+        tier_of = _tiers(candidates, recent)
         candidates = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
         kept, folded = fold(candidates)
         return kept, folded, tier_of
