@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Protocol
 
 from dateutil import parser as dateparser
@@ -11,6 +11,7 @@ from agentmem.errors import InvalidInputError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_DEFAULTS = (datetime(1970, 1, 1), datetime(1972, 2, 1))  # noqa: DTZ001  to_utc adds the zone
 
 
 class Clock(Protocol):
@@ -69,8 +70,20 @@ def _parse(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        # a fixed default keeps "8 May 2023" from borrowing today's hour
-        return dateparser.parse(text, default=datetime(1970, 1, 1))  # noqa: DTZ001  to_utc adds the zone
+        # what the text leaves out is taken from the default, so two of them show what that is
+        found, other = (
+            dateparser.parse(text, default=default, tzinfos=_refuse_zone) for default in _DEFAULTS
+        )
+        if (found.year, found.month) != (other.year, other.month):
+            raise ValueError("a day needs its year and month") from None
+        return found
+
+
+def _refuse_zone(name: str | None, offset: int | None) -> tzinfo | None:
+    """The zone of an offset; the parser itself would drop a name it does not know, and shift the time."""
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    raise ValueError(f"{name!r} is no time zone known everywhere; write an offset such as +02:00")
 
 
 def to_micros(moment: datetime) -> int:

@@ -25,14 +25,19 @@ def store_url(place: str | Path | None) -> str:
     if place is None:
         return default_url()
     if isinstance(place, Path):
-        return f"sqlite:///{place}"
+        return _file_url(str(place))
     if not isinstance(place, str) or not place.strip():
         raise InvalidInputError(
             f"not a place for a memory: {place!r}; give 'sqlite:///agent.db' or a file name"
         )
     if place == ":memory:":
         return "sqlite://"
-    return place if "://" in place else f"sqlite:///{place}"
+    return place if "://" in place else _file_url(place)
+
+
+def _file_url(name: str) -> str:
+    # only what a URL would read otherwise, so that names stay legible
+    return "sqlite:///" + name.replace("%", "%25").replace("?", "%3F")
 
 
 def scheme_of(url: str) -> str:

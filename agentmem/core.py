@@ -6,6 +6,7 @@ Not public: `Memory` is the face of it.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,10 +61,11 @@ class Core:
         self._closed = False
         self._retry_at = 0.0
         self._waiting_lock = threading.Lock()
-        self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
         self._wire()
 
     def _wire(self) -> None:
+        self._pid = os.getpid()
+        self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
         channels: list[Any] = [load("channels", name)(self.store) for name in CHANNELS]
         self.ingest = Ingest(self.store, self.embedder, self.tokenizer, self.clock)
         self.recaller = Recaller(
@@ -74,6 +76,10 @@ class Core:
         """Raise `ClosedError` once closed."""
         if self._closed:
             raise ClosedError("this memory is closed; open it again with Memory(...)")
+        if os.getpid() != self._pid:
+            # threads do not cross a fork, and a lock may have been held in the middle of one
+            self._waiting_lock = threading.Lock()
+            self._wire()
 
     def embed_waiting(self, namespace: Namespace) -> None:
         """Make the vectors that could not be made before, unless the embedder failed just now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +29,7 @@ from agentmem.types import (
     Stats,
     Tier,
 )
-from agentmem.write.messages import read_messages
+from agentmem.write.messages import check_text, read_messages
 from agentmem.write.passages import note_passage
 from agentmem.write.vectors import embed_or_none
 
@@ -168,6 +168,9 @@ class Memory:
         if kind not in get_args(MemoryKind):
             raise InvalidInputError(f"unknown kind {kind!r}; known: {', '.join(get_args(MemoryKind))}")
         (checked,) = read_messages({"content": text}, DEFAULT_SESSION)
+        for name, value in (("subject", subject), ("predicate", predicate), ("object", object), ("id", id)):
+            if value is not None:
+                check_text(value, name)
         since = None if valid_from is None else to_utc(valid_from)
         until = None if valid_to is None else to_utc(valid_to)
         now = self._core.clock.now()
@@ -382,6 +385,9 @@ def _positive(value: object, name: str) -> None:
 
 
 def _ids(values: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidInputError(f"ids are a list of texts, not {values!r}")
-    return tuple(dict.fromkeys(values))
+    given = list(values)
+    if not all(isinstance(value, str) for value in given):
+        raise InvalidInputError(f"ids are a list of texts, not {values!r}")
+    return tuple(dict.fromkeys(given))

@@ -51,10 +51,36 @@ def fold(text: str) -> str:
     """Case-folded, compatibility-normalised text without combining marks."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # decomposed before as well: "㎒" has no case of its own, "MHz" has
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in decomposed if unicodedata.category(char)[0] != "M")
 
 
 def terms(text: str) -> tuple[str, ...]:
     """The terms of a text, in order, repeated as often as they occur."""
     return tuple(term for word in _WORD.findall(fold(text)) for term in _terms_of_word(word))
+
+
+class Phrase:
+    """A name or phrase as it is looked for in texts: whole words, in any case; accents count."""
+
+    def __init__(self, phrase: str) -> None:
+        caseless = _caseless(phrase).strip()
+        words = r"\s+".join(map(re.escape, caseless.split()))
+        # scripts written without spaces have no word ends to ask for
+        letter = rf"[^\W{_UNSPACED}]"
+        before = rf"(?<!{letter})" if re.match(letter, caseless) else ""
+        after = rf"(?!{letter})" if re.search(rf"{letter}\Z", caseless) else ""
+        self._pattern = re.compile(before + words + after)
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether the text mentions the phrase."""
+        return self._pattern.search(_caseless(text)) is not None
+
+    def equals(self, text: str) -> bool:
+        """Whether the text is the phrase and nothing else."""
+        return self._pattern.fullmatch(_caseless(text).strip()) is not None
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

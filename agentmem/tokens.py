@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from agentmem.contracts import Tokenizer
+from agentmem.errors import InvalidInputError
 
 _PIECES = re.compile(r"[A-Za-z]+(?:'[a-z]{1,2}\b)?|\d{1,3}|\n+|[^\S\n]{2,}|[^\sA-Za-z0-9]")
 _LETTERS_PER_TOKEN = 8
@@ -39,7 +40,8 @@ class CallableTokenizer:
 
     def __init__(self, source: Any, name: str | None = None) -> None:
         self.name = name or getattr(source, "name_or_path", None) or getattr(source, "name", None) or "custom"
-        encode = getattr(source, "encode", None)
+        # tiktoken's `encode` refuses texts that spell a special token; `encode_ordinary` counts them as text
+        encode = getattr(source, "encode_ordinary", None) or getattr(source, "encode", None)
         self._count: Callable[[str], int] = source if encode is None else lambda text: len(encode(text))
 
     def count(self, text: str) -> int:
@@ -51,4 +53,11 @@ def as_tokenizer(source: Any) -> Tokenizer:
     """A `Tokenizer` from None (the default), a tokenizer, a counting function, or an encoder."""
     if source is None:
         return RegexTokenizer()
-    return source if hasattr(source, "count") and hasattr(source, "name") else CallableTokenizer(source)
+    if hasattr(source, "count") and hasattr(source, "name"):
+        counted: Tokenizer = source
+        return counted
+    if isinstance(source, str) or not (callable(source) or hasattr(source, "encode")):
+        raise InvalidInputError(
+            f"not a tokenizer: {source!r}; give an object with encode(text), or a function from text to a count"
+        )
+    return CallableTokenizer(source)

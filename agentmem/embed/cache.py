@@ -41,9 +41,11 @@ class CachedEmbedder:
                 self._rows.move_to_end(key)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
-            fresh = self.inner.embed(list(missing.values()), kind)
+            fresh = np.asarray(self.inner.embed(list(missing.values()), kind), dtype=np.float32)
             found.update(zip(missing, fresh, strict=True))
-            self._keep(dict(zip(missing, fresh, strict=True)))
+            # nonsense is handed on, but asked for again the next time
+            if fresh.shape[1:] == (self.dims,) and np.isfinite(fresh).all():
+                self._keep(dict(zip(missing, fresh, strict=True)))
         return np.stack([found[key] for key in keys]) if keys else self.inner.embed([], kind)
 
     def clear(self) -> None:

@@ -14,8 +14,10 @@ from hashlib import blake2b
 import numpy as np
 
 from agentmem.contracts import TextKind, Vectors
+from agentmem.errors import InvalidInputError
 from agentmem.terms import fold, terms
 
+_MAX_DIMS = 65_536
 _GRAM_SIZES = (3, 4)
 _GRAM_WEIGHT = 0.35
 _PAIR_WEIGHT = 0.5
@@ -31,6 +33,8 @@ class HashEmbedder:
     """Deterministic, dependency-free vectors; `dims` sets the collision rate."""
 
     def __init__(self, dims: int = 512) -> None:
+        if not 1 <= dims <= _MAX_DIMS:
+            raise InvalidInputError(f"a hash embedder has 1 to {_MAX_DIMS} dims, not {dims}")
         self._dims = dims
 
     @property

@@ -78,7 +78,7 @@ def _read(message: Any, place: int, session: str, role: str) -> NewEvent:
 def _from_langchain(message: Any) -> dict[str, Any]:
     return {
         "id": getattr(message, "id", None),
-        "role": message.type,
+        "role": getattr(message, "role", None) or message.type.removesuffix("MessageChunk"),
         "name": getattr(message, "name", None),
         "content": message.content,
     }
@@ -95,7 +95,7 @@ def _check(fields: Mapping[str, Any], where: str, session: str, role: str) -> Ne
         raise InvalidInputError(f"{where}: 'at' is a {type(at).__name__}, not a time")
     return NewEvent(
         id=_identity(fields.get("id"), where),
-        session=_text(fields.get("session") or session, f"{where}: session"),
+        session=check_text(fields.get("session") or session, f"{where}: session"),
         role=ROLES[given_role.lower()],
         name=_name(fields.get("name"), where),
         content=_content(fields["content"], where),
@@ -109,17 +109,18 @@ def _identity(value: Any, where: str) -> str | None:
         return None
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise InvalidInputError(f"{where}: an id is a text or a whole number, not {type(value).__name__}")
-    text = _text(str(value), f"{where}: id")
+    text = check_text(str(value), f"{where}: id")
     if len(text) > MAX_ID_CHARS:
         raise InvalidInputError(f"{where}: the id has {len(text)} characters; at most {MAX_ID_CHARS}")
     return text
 
 
 def _name(value: Any, where: str) -> str | None:
-    return None if value is None or value == "" else _text(value, f"{where}: name")
+    return None if value is None or value == "" else check_text(value, f"{where}: name")
 
 
-def _text(value: Any, what: str) -> str:
+def check_text(value: Any, what: str) -> str:
+    """The value, if it is a text that can be stored. Raises `InvalidInputError`."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(f"{what} must be a non-empty text, not {value!r}")
     if "\0" in value:
@@ -178,7 +179,9 @@ def _metadata(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidInputError(f"{where}: metadata is a dict, not {type(value).__name__}")
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
-    except (TypeError, ValueError) as error:
+        text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
+        plain: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"{where}: metadata must be plain JSON: {error}") from error
+    _encodable(text, f"{where}: metadata")
     return plain
