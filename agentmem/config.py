@@ -24,6 +24,8 @@ def store_url(place: str | Path | None) -> str:
     """A URL from a URL, a file name, or None (the default place)."""
     if place is None:
         return default_url()
+    if "\0" in str(place):
+        raise InvalidInputError(f"not a place for a memory: {place!r} holds a NUL character")
     if isinstance(place, Path):
         return _file_url(str(place))
     if not isinstance(place, str) or not place.strip():

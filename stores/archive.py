@@ -11,6 +11,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ FORMAT = "agentmem-export-1"
 _RECORDS = "records.jsonl"
 _VECTORS = "vectors.f32"
 _MANIFEST = "manifest.json"
+# RuntimeError and its NotImplementedError: an encrypted member, an unknown compression
+_UNREADABLE = (OSError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,9 @@ def write(
     counts: Counts,
 ) -> ArchiveReport:
     """Write an archive beside `path`, then move it there: a crash leaves no half file under the name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open(_RECORDS, "w", force_zip64=True) as file:
                 lines = _Hashed(file)
@@ -80,7 +83,8 @@ def write(
     except OSError as error:
         raise ArchiveError(f"could not write the export {path}: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return ArchiveReport(str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size)
 
 
@@ -101,8 +105,8 @@ class Reader:
         self.path = path
         try:
             self._archive = zipfile.ZipFile(path)
-            self.manifest: dict[str, Any] = json.loads(self._archive.read(_MANIFEST))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            self.manifest: dict[str, Any] = dict(json.loads(self._archive.read(_MANIFEST)))
+        except _UNREADABLE as error:
             raise ArchiveError(f"{path} is not an agentmem export, or is damaged: {error}") from error
         if self.manifest.get("format") != FORMAT:
             raise ArchiveError(
@@ -111,11 +115,12 @@ class Reader:
         self._verify()
 
     def _verify(self) -> None:
-        for name, expected in self.manifest["sha256"].items():
+        for name in (_RECORDS, _VECTORS):
             try:
+                expected = self.manifest["sha256"][name]
                 with self._archive.open(name) as file:
                     found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-            except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            except _UNREADABLE as error:
                 raise ArchiveError(f"{self.path} is damaged at {name}: {error}") from error
             if found != expected:
                 raise ArchiveError(f"{self.path} is damaged: the checksum of {name} differs")

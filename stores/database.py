@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +28,7 @@ from agentmem.errors import (
 )
 
 APPLICATION_ID = 0x41474D4D  # "AGMM"
+_ROLLBACK_JOURNAL = 1
 _BUSY_TIMEOUT_MS = 60_000
 _CACHE_KIB = 65_536
 
@@ -176,19 +178,33 @@ def _begin(connection: Connection) -> None:
 
 def _check_file(path: Path) -> None:
     """Refuse what is there and is not ours, before anything touches it."""
-    if path.is_dir():
-        raise NotADatabaseError(f"{path} is a folder; give a file, such as {path / 'agent.db'}")
-    if not path.exists() or path.stat().st_size == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return
     try:
+        if path.is_dir():
+            raise NotADatabaseError(f"{path} is a folder; give a file, such as {path / 'agent.db'}")
+        if not path.exists() or path.stat().st_size == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return
         with path.open("rb") as file:
             header = file.read(100)
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
     if not header.startswith(b"SQLite format 3\0"):
         raise NotADatabaseError(f"{path} is not an agentmem database (not SQLite); give another file name")
     # offset 68 of the SQLite header; still 0 where a crash came before the first checkpoint
     owner = int.from_bytes(header[68:72], "big")
     if owner not in (0, APPLICATION_ID):
         raise NotADatabaseError(f"{path} belongs to another application; give another file name")
+    # ours are in WAL mode from their first page on, and switching a stranger's over would change it
+    if owner == 0 and header[18] == _ROLLBACK_JOURNAL and _has_tables(path):
+        raise NotADatabaseError(f"{path} is another application's SQLite database; give another file name")
+
+
+def _has_tables(path: Path) -> bool:
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        try:
+            return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise NotADatabaseError(f"{path} is damaged or not an agentmem database ({error})") from error

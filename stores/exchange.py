@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from agentmem.clock import from_micros
+from agentmem.config import check_namespace
 from agentmem.contracts import PreparedEvent, Vectors
-from agentmem.errors import DuplicateIdError
+from agentmem.errors import AgentMemError, ArchiveError, DuplicateIdError, NamespaceError
 from agentmem.types import ArchiveReport, Event, Namespace, NewEvent, Note
 from agentmem.write.passages import event_passages, note_passage
 
@@ -138,9 +140,9 @@ def restore(database: Database, path: Path) -> tuple[ArchiveReport, tuple[int, i
     """
     reader = archive.Reader(path)
     try:
+        name, dims = reader.manifest["embedder"], int(reader.manifest["dims"])
         with database.write() as connection:
             active = vectors.active_embedder(connection)
-            name, dims = reader.manifest["embedder"], int(reader.manifest["dims"])
             if active is None and name is not None:
                 vectors.bind(connection, name, dims)
                 active = vectors.active_embedder(connection)
@@ -151,6 +153,10 @@ def restore(database: Database, path: Path) -> tuple[ArchiveReport, tuple[int, i
             str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size
         )
         return report, embedder
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, AgentMemError) and not isinstance(error, NamespaceError):
+            raise
+        raise ArchiveError(f"{path} is damaged, nothing was taken from it: {error!r}") from error
     finally:
         reader.close()
 
@@ -191,11 +197,13 @@ class _Restorer:
         return archive.Counts(*self._counts)
 
     def _take_vectors(self, count: int) -> Vectors | None:
-        rows = [next(self._vectors) for _ in range(count)]
+        rows = list(itertools.islice(self._vectors, count))
+        if len(rows) < count:
+            raise ValueError("vectors are missing")
         return np.stack(rows) if rows and self._embedder_pk is not None else None
 
     def _take_namespace(self, record: dict[str, Any]) -> None:
-        self._namespace = tuple(record["path"])
+        self._namespace = check_namespace(record["path"])
         namespaces.find_or_add(self._connection, self._namespace)
         self._counts[0] += 1
 

@@ -1,8 +1,9 @@
 """FAISS indexes, one per namespace, derived from the vectors table. Knows nothing of texts.
 
 Exact up to `EXACT_LIMIT` vectors; beyond that an inverted file of 8-bit codes, which can remove, append and be
-searched in a millisecond (measured beside HNSW in `docs/results.md`). An index follows the table: it reads what is new before each search, and after a removal elsewhere it
-drops what is gone. Large ones are kept on disk beside the database, checked by CRC, and rebuilt when in doubt.
+searched in a millisecond (measured beside HNSW in `docs/results.md`). An index follows the table: it reads what
+is new before each search, and after a removal elsewhere it drops what is gone. Large ones are kept on disk
+beside the database, checked by CRC, and rebuilt when in doubt.
 """
 
 from __future__ import annotations

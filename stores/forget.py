@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from agentmem.clock import to_micros
 from agentmem.contracts import Selection
+from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
 from . import lexical, namespaces, notes, schema
@@ -48,21 +49,7 @@ def _selected_events(connection: Connection, namespace_pk: int, selection: Selec
         statement = statement.where(E.session == selection.session)
     if selection.before is not None:
         statement = statement.where(E.occurred_at < to_micros(selection.before))
-    if selection.about is not None:
-        pattern = _like(selection.about)
-        statement = statement.where(
-            or_(
-                func.lower(E.content).like(pattern, escape="\\"),
-                func.lower(E.name) == selection.about.lower(),
-            )
-        )
-    if selection.ids is None:
-        return {row.pk: row.id for row in connection.execute(statement)}
-    return {
-        row.pk: row.id
-        for chunk in chunks(selection.ids)
-        for row in connection.execute(statement.where(E.id.in_(chunk)))
-    }
+    return _chosen(connection, statement, E.id, (E.name, E.content), selection)
 
 
 def _selected_memories(connection: Connection, namespace_pk: int, selection: Selection) -> dict[int, str]:
@@ -72,25 +59,31 @@ def _selected_memories(connection: Connection, namespace_pk: int, selection: Sel
     statement = select(M.pk, M.id).where(M.namespace_pk == namespace_pk).order_by(M.pk)
     if selection.before is not None:
         statement = statement.where(func.coalesce(M.valid_from, M.recorded_at) < to_micros(selection.before))
-    if selection.about is not None:
-        statement = statement.where(
-            or_(
-                func.lower(M.text).like(_like(selection.about), escape="\\"),
-                func.lower(M.subject) == selection.about.lower(),
-            )
-        )
+    return _chosen(connection, statement, M.id, (M.subject, M.text), selection)
+
+
+def _chosen(
+    connection: Connection,
+    statement: Select[tuple[int, str]],
+    id_column: schema.Column[str],
+    about_columns: tuple[schema.Column[str], schema.Column[str]],
+    selection: Selection,
+) -> dict[int, str]:
+    """The rows among these ids whose name is, or whose words mention, what the selection is about."""
     if selection.ids is None:
-        return {row.pk: row.id for row in connection.execute(statement)}
+        statements = [statement]
+    else:
+        statements = [statement.where(id_column.in_(chunk)) for chunk in chunks(selection.ids)]
+    if selection.about is None:
+        return {row.pk: row.id for wanted in statements for row in connection.execute(wanted)}
+    # in Python, since SQLite's own comparisons fold the case of ASCII only
+    about = Phrase(selection.about)
     return {
-        row.pk: row.id
-        for chunk in chunks(selection.ids)
-        for row in connection.execute(statement.where(M.id.in_(chunk)))
+        pk: id_
+        for wanted in statements
+        for pk, id_, name, words in connection.execute(wanted.add_columns(*about_columns))
+        if about.equals(name or "") or about.occurs_in(words)
     }
-
-
-def _like(words: str) -> str:
-    escaped = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def _resting_only_on(connection: Connection, event_pks: Sequence[int]) -> dict[int, str]:

@@ -13,8 +13,15 @@ from urllib.parse import unquote
 from sqlalchemy import Connection, distinct, func, insert, inspect, select, text
 
 from agentmem.clock import from_micros
+from agentmem.config import store_url
 from agentmem.contracts import Passage, PreparedEvent, Scored, Selection, StoredPassage, Vectors
-from agentmem.errors import InvalidInputError, NotADatabaseError, ReadOnlyStoreError
+from agentmem.errors import (
+    ArchiveError,
+    EmbedderMismatchError,
+    InvalidInputError,
+    NotADatabaseError,
+    ReadOnlyStoreError,
+)
 from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
 
 from . import exchange, forget, log, migrate, namespaces, notes, records, reindex, schema, vectors
@@ -24,6 +31,7 @@ from .lexical import LexicalSearch
 from .namespaces import NamespaceRow
 
 _STORE_ID = "store_id"
+_OURS = {"alembic_version", "meta", "namespaces"}
 
 
 def open_sqlite(url: str) -> SqliteStore:
@@ -41,7 +49,11 @@ class SqliteStore:
     def __init__(self, path: Path | None) -> None:
         self._database = Database(path)
         self._lexical = LexicalSearch()
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self._database.close()
+            raise
         folder = None if path is None else path.with_name(path.name + ".index")
         self._indexes = VectorIndexes(folder, self.meta(_STORE_ID) or "")
         with self._database.read() as connection:
@@ -51,13 +63,15 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         with self._database.read() as connection:
-            if migrate.current_revision(connection) == migrate.HEAD:
-                return
-        with self._database.write() as connection:
-            if migrate.current_revision(connection) is None and inspect(connection).get_table_names():
+            tables = inspect(connection).get_table_names()
+            # another application may well use Alembic, too
+            if tables and not set(tables) >= _OURS:
                 raise NotADatabaseError(
                     f"{self._database.path} is another application's SQLite database; give another file name"
                 )
+            if migrate.current_revision(connection) == migrate.HEAD:
+                return
+        with self._database.write() as connection:
             migrate.upgrade(connection)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             if connection.execute(select(schema.meta).where(schema.meta.c.key == _STORE_ID)).first() is None:
@@ -65,7 +79,7 @@ class SqliteStore:
 
     @property
     def url(self) -> str:
-        return "sqlite://" if self._database.path is None else f"sqlite:///{self._database.path}"
+        return "sqlite://" if self._database.path is None else store_url(self._database.path)
 
     @property
     def path(self) -> Path | None:
@@ -112,14 +126,24 @@ class SqliteStore:
     def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
         self._written.add(namespace)
         with self._database.write() as connection:
-            return log.append(connection, namespace, events, self._embedder_pk())
+            return log.append(connection, namespace, events, self._embedder_pk(connection))
 
     def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
         with self._database.write() as connection:
-            notes.add(connection, note, passage, vector, self._embedder_pk())
+            notes.add(connection, note, passage, vector, self._embedder_pk(connection))
 
-    def _embedder_pk(self) -> int | None:
-        return None if self._embedder is None else self._embedder[0]
+    def _embedder_pk(self, connection: Connection) -> int | None:
+        """The key of our embedder. Raises `EmbedderMismatchError` where another process has changed it."""
+        if self._embedder is None:
+            return None
+        active = vectors.active_embedder(connection)
+        if active is not None and active[0] != self._embedder[0]:
+            columns = schema.embedders.c
+            ours = connection.execute(
+                select(columns.name).where(columns.pk == self._embedder[0])
+            ).scalar_one()
+            raise EmbedderMismatchError(active[1], active[2], ours, self._embedder[1])
+        return self._embedder[0]
 
     def forget(
         self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
@@ -180,7 +204,7 @@ class SqliteStore:
 
     def nearest(self, namespace: Namespace, vector: Vectors, k: int) -> list[Scored]:
         with self._in(namespace) as (connection, row):
-            if row is None or self._embedder is None:
+            if row is None or self._embedder is None or self._embedder_pk(connection) is None:
                 return []
             return self._indexes.search(connection, row, self._embedder, vector, k)
 
@@ -208,7 +232,7 @@ class SqliteStore:
 
     def add_vectors(self, keys: Sequence[int], rows: Vectors) -> None:
         with self._database.write() as connection:
-            reindex.add_vectors(connection, self._embedder_pk(), keys, rows)
+            reindex.add_vectors(connection, self._embedder_pk(connection), keys, rows)
 
     def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
         count, key = reindex.replace_vectors(self._database, name, dims, batches)
@@ -257,6 +281,8 @@ class SqliteStore:
         )
 
     def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
+        if self.path is not None and path.resolve() == self.path.resolve():
+            raise ArchiveError(f"{path} is the database itself; give the export another file name")
         with self._database.read() as connection:
             return exchange.export(connection, path, namespace)
 
