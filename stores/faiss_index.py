@@ -45,6 +45,7 @@ class _Entry:
 
     index: Any
     last_pk: int = 0
+    last_crc: int = 0
     epoch: int = 0
     saved: int = 0
     lock: ReadWriteLock = field(default_factory=ReadWriteLock)
@@ -69,7 +70,7 @@ class VectorIndexes:
     ) -> list[Scored]:
         """At most `k` passages by cosine to a unit `[dims]` vector, best first."""
         embedder_pk, dims = embedder
-        entry = self._entry(namespace.pk, embedder_pk, dims)
+        entry = self._entry(connection, namespace, embedder_pk, dims)
         self._follow(connection, entry, namespace, embedder_pk, dims)
         with entry.lock.read():
             if not entry.index.ntotal:
@@ -81,9 +82,8 @@ class VectorIndexes:
         """Bring a namespace's index up to date, so that the next process finds it on disk."""
         embedder_pk, dims = embedder
         if namespace.passages >= PERSIST_FROM:
-            self._follow(
-                connection, self._entry(namespace.pk, embedder_pk, dims), namespace, embedder_pk, dims
-            )
+            entry = self._entry(connection, namespace, embedder_pk, dims)
+            self._follow(connection, entry, namespace, embedder_pk, dims)
 
     def drop(self, namespace_pk: int) -> None:
         """Forget a namespace's index, in memory and on disk; it is rebuilt when next needed."""
@@ -103,12 +103,12 @@ class VectorIndexes:
                 if entry.index.ntotal > entry.saved:
                     self._save(key, entry)
 
-    def _entry(self, namespace_pk: int, embedder_pk: int, dims: int) -> _Entry:
-        key = (namespace_pk, embedder_pk)
+    def _entry(self, connection: Connection, namespace: NamespaceRow, embedder_pk: int, dims: int) -> _Entry:
+        key = (namespace.pk, embedder_pk)
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
-                entry = self._load(key, dims) or _Entry(_exact_index(dims))
+                entry = self._load(connection, namespace, key, dims) or _Entry(_exact_index(dims))
                 self._entries[key] = entry
                 self._evict(dims)
             self._entries.move_to_end(key)
@@ -134,7 +134,7 @@ class VectorIndexes:
             keys, rows, last_pk = vectors.after(connection, namespace.pk, embedder_pk, entry.last_pk, dims)
             if len(keys):
                 entry.index.add_with_ids(rows, keys)
-                entry.last_pk = last_pk
+                entry.last_pk, entry.last_crc = last_pk, zlib.crc32(rows[-1].tobytes())
             if entry.index.ntotal > EXACT_LIMIT and not _is_approximate(entry.index):
                 entry.index = _approximate_index(entry.index, dims)
             if entry.index.ntotal >= max(PERSIST_FROM, entry.saved * _PERSIST_GROWTH):
@@ -152,6 +152,7 @@ class VectorIndexes:
             {
                 "store": self._store_id,
                 "last_pk": entry.last_pk,
+                "last_crc": entry.last_crc,
                 "epoch": entry.epoch,
                 "crc": zlib.crc32(body),
                 "bytes": len(body),
@@ -170,7 +171,9 @@ class VectorIndexes:
             temporary.unlink(missing_ok=True)
             logger.warning("could not keep the vector index at %s: %s", path, error)
 
-    def _load(self, key: tuple[int, int], dims: int) -> _Entry | None:
+    def _load(
+        self, connection: Connection, namespace: NamespaceRow, key: tuple[int, int], dims: int
+    ) -> _Entry | None:
         path = self._path(key)
         if path is None or not path.exists():
             return None
@@ -182,6 +185,10 @@ class VectorIndexes:
                 body = np.fromfile(file, dtype=np.uint8)
             if header["store"] != self._store_id:
                 raise ValueError("it belongs to another database")
+            # a database put back from a copy gives out the same keys again, to other vectors
+            last = vectors.data_of(connection, header["last_pk"])
+            if header["epoch"] > namespace.epoch or last is None or zlib.crc32(last) != header["last_crc"]:
+                raise ValueError("the database was changed behind it")
             if len(body) != header["bytes"] or zlib.crc32(body) != header["crc"]:
                 raise ValueError("checksum differs")
             index = faiss.deserialize_index(body)
@@ -189,7 +196,7 @@ class VectorIndexes:
                 raise ValueError(f"it has {index.d} dims, not {dims}")
             if _is_approximate(index):
                 faiss.extract_index_ivf(index).nprobe = _PROBES
-            return _Entry(index, header["last_pk"], header["epoch"], index.ntotal)
+            return _Entry(index, header["last_pk"], header["last_crc"], header["epoch"], index.ntotal)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             logger.warning("rebuilding the vector index at %s from the database: %s", path, error)
             return None

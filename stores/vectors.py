@@ -113,6 +113,12 @@ def newest(connection: Connection, namespace_pk: int, embedder_pk: int) -> int:
     return int(found or 0)
 
 
+def data_of(connection: Connection, pk: int) -> bytes | None:
+    """The bytes of one vector row, or None where it is gone."""
+    data: bytes | None = connection.execute(select(_RAW).where(V.pk == pk)).scalar_one_or_none()
+    return data
+
+
 def of_passages(
     connection: Connection, embedder_pk: int, keys: Sequence[int], dims: int
 ) -> tuple[NDArray[np.int64], Vectors]:
