@@ -16,7 +16,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from agentmem import __version__
-from agentmem.cli import archive, doctor, evaluate, forget, inspect, recall, remember, render
+from agentmem.cli import archive, doctor, evaluate, events, forget, recall, remember, render
 from agentmem.errors import AgentMemError
 
 app = typer.Typer(
@@ -28,17 +28,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-evals = typer.Typer(
-    help="Measure recall on public benchmarks.", no_args_is_help=True, rich_markup_mode=None
-)
+evals = typer.Typer(help="Measure recall on public benchmarks.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command()(remember.remember)
 app.command()(recall.recall)
 app.command()(recall.note)
 app.command()(forget.forget)
-app.command()(inspect.events)
-app.command()(inspect.history)
-app.command()(inspect.stats)
+app.command()(events.events)
+app.command()(events.history)
+app.command()(events.stats)
 app.command()(archive.export)
 app.command("import")(archive.import_)
 app.command()(archive.reindex)

@@ -74,7 +74,9 @@ class Bar:
             columns.append(DownloadColumn())
         elif self._total is not None:
             columns.append(MofNCompleteColumn())
-        columns += [TimeElapsedColumn()] if self._total is None else [TimeElapsedColumn(), TimeRemainingColumn()]
+        columns += (
+            [TimeElapsedColumn()] if self._total is None else [TimeElapsedColumn(), TimeRemainingColumn()]
+        )
         with self._lock:
             if self._timer is None:
                 return

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +20,15 @@ BROKEN_PIPE = 141
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+def fields_of(value: Any) -> dict[str, Any]:
+    """A dataclass's fields by name, in order."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def plain(value: Any) -> Any:
     """A value as JSON holds it: dataclasses by field, times in ISO-8601."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if is_dataclass(value):
+        return plain(fields_of(value))
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Path):
@@ -61,10 +67,8 @@ def print_text(text: str) -> None:
 
 def tell(text: str) -> None:
     """A line on stderr: what happened, where stdout is for results."""
-    try:
+    with suppress(BrokenPipeError):
         print(_CONTROL.sub(" ", text.replace("\n", " ")), file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        pass
 
 
 def table(rows: Mapping[str, Any]) -> str:

@@ -1,0 +1,75 @@
+"""`agentmem export`, `import` and `reindex`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentmem.cli import render
+from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
+from agentmem.cli.progress import Bar
+from agentmem.config import store_url
+from agentmem.core import open_store
+from agentmem.errors import InvalidInputError
+from agentmem.types import ArchiveReport
+
+Archive = Annotated[Path, typer.Argument(metavar="PATH", help="The export: one checksummed zip file.")]
+
+
+def export(
+    path: Archive,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="The whole store, not only this namespace.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is at PATH.")] = False,
+    db: Db = None,
+    namespace: Namespace = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a namespace, and those below it, to one portable file."""
+    if path.exists() and not force:
+        raise InvalidInputError(f"{path} exists; give another name, or --force to replace it")
+    with open_memory(db, namespace, embedder) as memory, Bar("exporting"):
+        report = memory.export(path, everything=everyone)
+    _print(report, "wrote", as_json)
+
+
+def import_(path: Archive, db: Db = None, as_json: AsJson = False) -> None:
+    """Take an export in, all or nothing; what is already here stays. Namespaces and embedder are the export's own."""
+    if not path.is_file():
+        raise InvalidInputError(f"no export at {path}")
+    # not through Memory, which would settle a new store on its own embedder before the export names one
+    with Bar("importing"), closing(open_store(store_url(db))) as store:
+        report = store.restore(path)
+    _print(report, "took in", as_json)
+
+
+def _print(report: ArchiveReport, did: str, as_json: bool) -> None:
+    if as_json:
+        render.print_json(report)
+        return
+    held = f"{render.plural(report.events, 'event')} and {render.plural(report.memories, 'note')}"
+    spaces = render.plural(report.namespaces, "namespace")
+    render.print_text(f"{did} {held} of {spaces}: {report.path} ({report.size_bytes:,} bytes)")
+
+
+def reindex(
+    embedder: Embedder = None,
+    db: Db = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the whole store to another embedder; without one, make the vectors that are missing."""
+    with open_memory(db, namespace, None) as memory:
+        total = sum(memory.namespace(*parts).stats().passages for parts in memory.namespaces())
+        with Bar("embedding", total) as bar:
+            moved = memory.reindex(embedder=embedder, progress=lambda done, _total: bar.advance_to(done))
+        name = memory.embedder_name
+    if as_json:
+        render.print_json({"passages": moved, "embedder": name})
+    else:
+        render.print_text(f"{render.plural(moved, 'passage')} embedded anew; the store's embedder is {name}")

@@ -1,0 +1,51 @@
+"""`agentmem demo` and `agentmem eval locomo`: handed on to the evaluations, loaded when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentmem.cli.options import AsJson, Embedder, Out
+from agentmem.registry import load
+
+
+def demo(out: Out = None, as_json: AsJson = False) -> None:
+    """Remember a sample conversation, ask it ten questions, and measure recall on it."""
+    raise typer.Exit(load("evals", "demo")(out=out, as_json=as_json))
+
+
+def locomo(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="LoCoMo's locomo10.json; it is not shipped.")
+    ] = None,
+    out: Out = None,
+    embedder: Embedder = None,
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--systems", metavar="NAMES", help="Only these systems, comma-separated; may be repeated."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Only the first conversations.")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure evidence recall on LoCoMo, beside baselines."""
+    wanted = [name.strip() for part in systems or () for name in part.split(",") if name.strip()]
+    raise typer.Exit(
+        load("evals", "locomo")(
+            data=data,
+            out=out,
+            embedder=embedder,
+            systems=wanted or None,
+            limit=limit,
+            as_json=as_json,
+            sample=sample,
+        )
+    )

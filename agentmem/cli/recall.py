@@ -1,0 +1,92 @@
+"""`agentmem recall` and `agentmem note`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+import typer
+
+from agentmem.cli import render
+from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
+from agentmem.cli.progress import Bar
+from agentmem.memory import DEFAULT_BUDGET_TOKENS
+from agentmem.types import MemoryKind
+
+
+def recall(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A question in plain words.")],
+    budget: Annotated[
+        int, typer.Option("--budget", "-b", metavar="TOKENS", help="The text never exceeds this.")
+    ] = DEFAULT_BUDGET_TOKENS,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Answer as of this moment, such as 2023-05-08T13:56."),
+    ] = None,
+    k: Annotated[int | None, typer.Option("-k", metavar="COUNT", help="At most this many items.")] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option("--tier", metavar="TIER", help="Only window, episode or semantic; may be repeated."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also print how the answer came about.")] = False,
+    db: Db = None,
+    namespace: Namespace = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the best evidence for a question, with dates and speakers, within a token budget."""
+    tiers: Any = tier or None
+    with Bar("recalling"), open_memory(db, namespace, embedder) as memory:
+        found = memory.recall(query, budget_tokens=budget, at=at, k=k, tiers=tiers, explain=explain)
+    if as_json:
+        render.print_json({**render.plain(found), "source_ids": found.source_ids})
+        return
+    if found.items:
+        render.print_text(found.text)
+    else:
+        render.tell("nothing found")
+    if explain:
+        render.print_text(("\n" if found.items else "") + found.explain())
+
+
+def note(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is held to be true.")],
+    kind: Annotated[str, typer.Option("--kind", help=f"One of {', '.join(get_args(MemoryKind))}.")] = "fact",
+    subject: Annotated[str | None, typer.Option("--subject", help="Of whom or what.")] = None,
+    predicate: Annotated[str | None, typer.Option("--predicate", help="What is said of it.")] = None,
+    object: Annotated[str | None, typer.Option("--object", help="And with what value.")] = None,
+    valid_from: Annotated[
+        str | None, typer.Option("--valid-from", metavar="TIME", help="Since when it holds. Default: now.")
+    ] = None,
+    valid_to: Annotated[
+        str | None, typer.Option("--valid-to", metavar="TIME", help="Until when. Default: it still holds.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="ID", help="An event it rests on; may be repeated."),
+    ] = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="From 0 to 1.")] = 1.0,
+    id: Annotated[str | None, typer.Option("--id", help="Your own id for the note.")] = None,
+    db: Db = None,
+    namespace: Namespace = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write down something held to be true; prints its id."""
+    checked: Any = kind
+    with Bar("noting"), open_memory(db, namespace, embedder, create=True) as memory:
+        note_id = memory.note(
+            text,
+            kind=checked,
+            subject=subject,
+            predicate=predicate,
+            object=object,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            sources=source or (),
+            confidence=confidence,
+            id=id,
+        )
+    if as_json:
+        render.print_json({"id": note_id})
+    else:
+        render.print_text(note_id)
