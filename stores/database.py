@@ -188,7 +188,7 @@ def _check_file(path: Path) -> None:
             header = file.read(100)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot open {path}: {error}") from error
-    if not header.startswith(b"SQLite format 3\0"):
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise NotADatabaseError(f"{path} is not an agentmem database (not SQLite); give another file name")
     # offset 68 of the SQLite header; still 0 where a crash came before the first checkpoint
     owner = int.from_bytes(header[68:72], "big")
