@@ -83,6 +83,8 @@ def _refuse_zone(name: str | None, offset: int | None) -> tzinfo | None:
     """The zone of an offset; the parser itself would drop a name it does not know, and shift the time."""
     if offset is not None:
         return timezone(timedelta(seconds=offset))
+    if name is None:
+        return None
     raise ValueError(f"{name!r} is no time zone known everywhere; write an offset such as +02:00")
 
 
