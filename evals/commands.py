@@ -139,7 +139,8 @@ def _print(result: dict[str, Any], folder: Path, groups: Sequence[str]) -> None:
     if result["partial"]:
         console.print("stopped before the end: the tables hold the questions finished by then")
     for group in groups:
-        console.print(summary.table(result, group))
+        console.print(summary.table(result, group, summary.RANKING))
+        console.print(summary.table(result, group, summary.CONTEXT))
     console.print(summary.cost_table(result))
     machine = result["machine"]
     console.print(

@@ -18,7 +18,8 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
     "1-5": (1, 2, 3, 4, 5),
     **{name: (number,) for number, name in CATEGORIES.items()},
 }
-_SHOWN = ("recall@1", "recall@5", "recall@10", "recall@20", "all@10", "ndcg@10", "mrr")
+RANKING = ("recall@1", "recall@5", "recall@10", "recall@20", "all@10", "ndcg@10", "mrr")
+CONTEXT = tuple(f"verbatim@{budget}" for budget in metrics.BUDGETS)
 
 
 def summarise(
@@ -76,20 +77,17 @@ def _system(answers: Sequence[Answered], costs: Costs) -> dict[str, Any]:
     }
 
 
-def table(summary: Mapping[str, Any], group: str) -> Table:
-    """One group of questions, systems as rows."""
+def table(summary: Mapping[str, Any], group: str, columns: Sequence[str]) -> Table:
+    """Some metrics of one group of questions, systems as rows."""
     rows = {name: system for name, system in summary["systems"].items() if system["groups"].get(group)}
     count = max((system["groups"][group]["mrr"]["n"] for system in rows.values()), default=0)
-    shown = Table(
-        title=f"{summary['data']['name']}, {_label(group)}: {count} questions", title_justify="left"
-    )
-    shown.add_column("system")
-    for name in (*_SHOWN, *(f"verbatim@{budget}" for budget in metrics.BUDGETS)):
-        shown.add_column(name.replace("verbatim@", "verb@").replace("recall@", "R@"), justify="right")
+    title = f"{summary['data']['name']}, {_label(group)}: {count} questions"
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("system", no_wrap=True)
+    for name in columns:
+        shown.add_column(name, justify="right", no_wrap=True)
     for name, system in rows.items():
-        values = system["groups"][group]
-        columns = (*_SHOWN, *(f"verbatim@{budget}" for budget in metrics.BUDGETS))
-        shown.add_row(name, *(f"{values[column]['value']:.3f}" for column in columns))
+        shown.add_row(name, *(f"{system['groups'][group][column]['value']:.3f}" for column in columns))
     return shown
 
 
@@ -99,14 +97,8 @@ def _label(group: str) -> str:
 
 def cost_table(summary: Mapping[str, Any]) -> Table:
     """What each system took."""
-    shown = Table(title="cost", title_justify="left")
-    for name in (
-        "system",
-        "ingest s/1000 turns",
-        "recall p50/p95 ms",
-        "without embedding p50/p95 ms",
-        "bytes on disk",
-    ):
+    shown = Table(title="cost: ingest, recall in ms, bytes", title_justify="left")
+    for name in ("system", "s/1000 turns", "recall p50/p95", "no embedding", "on disk"):
         shown.add_column(name, justify="left" if name == "system" else "right")
     for name, system in summary["systems"].items():
         if costs := system["costs"]:

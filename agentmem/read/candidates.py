@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ from agentmem.contracts import StoredPassage
 from agentmem.read.fuse import Fused
 
 _NOT_WORDS = re.compile(r"\W+")
-# a neighbour ranks behind its seed by this factor; small enough that it never displaces a direct find
-_NEIGHBOUR_SHARE = 0.5
+# what a turn inherits from the turn before it (an answer from its question) and from the one after
+_FROM_BEFORE = 0.4
+_FROM_AFTER = 0.1
+# longer turns say more; beyond this many words length tells nothing
+_WORDS_THAT_COUNT = 50
 
 
 @dataclass(slots=True)
@@ -62,26 +66,50 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
     return list(kept.values()), len(candidates) - len(kept)
 
 
-def neighbour_seqs(seeds: Sequence[Candidate]) -> dict[int, float]:
-    """Positions next to the seeds, each with the score it inherits from its best seed."""
-    seqs: dict[int, float] = {}
-    for seed in seeds:
-        if seed.passage.seq >= 0:
-            for seq in (seed.passage.seq - 1, seed.passage.seq + 1):
-                seqs[seq] = max(seqs.get(seq, 0.0), seed.score * _NEIGHBOUR_SHARE)
-    return seqs
+def next_to(seeds: Sequence[Candidate]) -> list[int]:
+    """Positions right before and after the seeds."""
+    seqs = {seed.passage.seq for seed in seeds if seed.passage.seq >= 0}
+    return sorted({near for seq in seqs for near in (seq - 1, seq + 1)} - seqs)
 
 
-def with_neighbours(
-    candidates: Sequence[Candidate], found: Sequence[StoredPassage], scores: Mapping[int, float]
-) -> list[Candidate]:
-    """The candidates with neighbouring turns of the same session added or lifted, best first."""
-    by_key = {candidate.passage.key: candidate for candidate in candidates}
-    sessions = {candidate.passage.seq: candidate.passage.session for candidate in candidates}
-    for passage in found:
-        near = {sessions.get(passage.seq - 1), sessions.get(passage.seq + 1)}
-        if passage.key not in by_key and passage.session in near:
-            by_key[passage.key] = Candidate(
-                passage, scores[passage.seq], {"neighbour": 1}, list(passage.source_ids)
+def in_context(candidates: Sequence[Candidate], near: Sequence[StoredPassage]) -> list[Candidate]:
+    """Candidates and their neighbours, scored as parts of a conversation, best first.
+
+    A turn inherits a share of the scores of the turns around it in its session, and longer turns go before
+    shorter ones of equal score.
+    """
+    known = {candidate.passage.key for candidate in candidates}
+    added = [
+        Candidate(passage, 0.0, {}, list(passage.source_ids)) for passage in near if passage.key not in known
+    ]
+    everyone = [*candidates, *added]
+    at_turn: dict[tuple[str | None, int], float] = {}
+    for candidate in everyone:
+        if candidate.passage.seq >= 0:
+            place = (candidate.passage.session, candidate.passage.seq)
+            at_turn[place] = max(at_turn.get(place, 0.0), candidate.score)
+    return sorted(
+        (
+            Candidate(
+                candidate.passage,
+                _with_neighbours(candidate, at_turn) * math.log1p(_words(candidate.passage)),
+                candidate.ranks or {"neighbour": 1},
+                candidate.source_ids,
             )
-    return sorted(by_key.values(), key=lambda candidate: (-candidate.score, candidate.passage.key))
+            for candidate in everyone
+        ),
+        key=lambda candidate: (-candidate.score, candidate.passage.key),
+    )
+
+
+def _with_neighbours(candidate: Candidate, at_turn: Mapping[tuple[str | None, int], float]) -> float:
+    session, seq = candidate.passage.session, candidate.passage.seq
+    if seq < 0:
+        return candidate.score
+    before = at_turn.get((session, seq - 1), 0.0)
+    after = at_turn.get((session, seq + 1), 0.0)
+    return candidate.score + _FROM_BEFORE * before + _FROM_AFTER * after
+
+
+def _words(passage: StoredPassage) -> int:
+    return 1 + min(len(passage.text.split()), _WORDS_THAT_COUNT)

@@ -1,7 +1,9 @@
-"""Makes one ranking of several. Knows ranks, not texts.
+"""Makes one ranking of several channels'. Knows scores and ranks, not texts.
 
-Weighted reciprocal rank fusion: Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms
-Condorcet and individual rank learning methods"; score = sum of weight / (RANK_OFFSET + rank).
+Channels whose scores mean something are put on one scale and added: a score counts in standard deviations above the
+last place the channel could have proposed. (Weighted reciprocal rank, Cormack, Clarke and Buettcher 2009, throws
+away how far the first hit is ahead of the second; what that costs is in `docs/results.md`.) A channel that only
+orders, such as the recent window, adds its reciprocal rank.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from agentmem.contracts import Scored
 
-RANK_OFFSET = 60.0
-WEIGHTS: Mapping[str, float] = {"dense": 1.0, "lexical": 1.0, "recent": 0.1}
+WEIGHTS: Mapping[str, float] = {"dense": 1.0, "lexical": 1.0}
+ORDER_WEIGHTS: Mapping[str, float] = {"recent": 0.2}
 
 
 @dataclass(slots=True)
@@ -24,12 +28,29 @@ class Fused:
     ranks: dict[str, int] = field(default_factory=dict)
 
 
-def fuse(proposals: Mapping[str, Sequence[Scored]], weights: Mapping[str, float] = WEIGHTS) -> list[Fused]:
-    """Every proposed passage, best first; ties go to the older passage, so the order is stable."""
+def fuse(proposals: Mapping[str, Sequence[Scored]], depth: int) -> list[Fused]:
+    """Every proposed passage, best first; ties go to the older passage, so the order is stable.
+
+    Args:
+        proposals: by channel, best first.
+        depth: how many passages each channel was asked for; places it left empty count as score zero.
+    """
     fused: dict[int, Fused] = {}
     for channel, hits in proposals.items():
-        for rank, hit in enumerate(hits, 1):
+        for rank, (hit, share) in enumerate(zip(hits, _shares(channel, hits, depth), strict=True), 1):
             entry = fused.setdefault(hit.passage, Fused(hit.passage))
-            entry.score += weights.get(channel, 1.0) / (RANK_OFFSET + rank)
+            entry.score += share
             entry.ranks[channel] = rank
     return sorted(fused.values(), key=lambda entry: (-entry.score, entry.passage))
+
+
+def _shares(channel: str, hits: Sequence[Scored], depth: int) -> list[float]:
+    if channel in ORDER_WEIGHTS:
+        return [ORDER_WEIGHTS[channel] / rank for rank in range(1, len(hits) + 1)]
+    scores = np.zeros(max(depth, len(hits)))
+    scores[: len(hits)] = [hit.score for hit in hits]
+    spread = float(scores.std())
+    if spread == 0.0:
+        return [0.0] * len(hits)
+    scaled = WEIGHTS.get(channel, 1.0) * (scores[: len(hits)] - scores.min()) / spread
+    return [float(share) for share in scaled]

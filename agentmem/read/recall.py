@@ -9,7 +9,7 @@ from time import perf_counter
 
 from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Query, Scored, Store, Tokenizer
-from agentmem.read.candidates import Candidate, fold, neighbour_seqs, visible, with_neighbours
+from agentmem.read.candidates import Candidate, fold, in_context, next_to, visible
 from agentmem.read.fuse import Fused, fuse
 from agentmem.read.pack import pack
 from agentmem.terms import terms
@@ -18,8 +18,8 @@ from agentmem.write.vectors import embed_or_none
 
 ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 _DEPTH = 100
-_SEEDS = 10
-_MIN_FETCHED = 60
+_SEEDS = 30
+_MIN_FETCHED = 100
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
 
@@ -59,8 +59,9 @@ class Recaller:
         vector = embed_or_none(self._embedder, [text], "query")
         embed_seconds = perf_counter() - start
         query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
-        proposals, channel_traces = self._propose(query, max(_DEPTH, 2 * (k or 0)))
-        ranked = fuse(proposals)
+        depth = max(_DEPTH, 2 * (k or 0))
+        proposals, channel_traces = self._propose(query, depth)
+        ranked = fuse(proposals, depth)
         if at is None and tiers == ALL_TIERS:
             # nothing will be filtered out, so what the budget cannot reach need not be fetched
             ranked = ranked[: max(_MIN_FETCHED, budget_tokens // _TOKENS_PER_LINE, 2 * (k or 0))]
@@ -107,11 +108,10 @@ class Recaller:
     ) -> tuple[list[Candidate], int, dict[int, Tier]]:
         passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
         candidates = visible(ranked, passages, query.at, self._clock.now())
-        scores = neighbour_seqs(candidates[:_SEEDS])
-        near = self._store.neighbours(query.namespace, list(scores))
+        near = self._store.neighbours(query.namespace, next_to(candidates[:_SEEDS]))
         if query.at is not None:
             near = [passage for passage in near if passage.at <= query.at]
-        candidates = with_neighbours(candidates, near, scores)
+        candidates = in_context(candidates, near)
         tier_of = _tiers(candidates, recent)
         candidates = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
         kept, folded = fold(candidates)
