@@ -105,10 +105,10 @@ def _help_for(error: Any) -> str:
 
 
 def _quieten() -> None:
-    """Our own warnings as one line on stderr; other people's bars and chatter off, unless asked for."""
-    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):
-        os.environ.setdefault(name, "1")
+    """Our own warnings as one line on stderr; other people's chatter off, and their bars but on a terminal."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     # a character that the terminal cannot show is no reason to fail
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

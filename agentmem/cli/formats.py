@@ -71,7 +71,9 @@ def _whole(found: Format, items: Iterator[Item]) -> Reading:
 def _jsonl(source: Source) -> Iterator[Item]:
     for number, line in source.lines():
         if line.strip():
-            yield from message_items(source.parse(line, number), f"{source.name}, line {number}", number)
+            yield from message_items(
+                source.parse(line.rstrip("\r\n"), number), f"{source.name}, line {number}", number
+            )
 
 
 def _by_first_line(source: Source) -> Format | None:

@@ -7,14 +7,13 @@ takes up where it stopped.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from agentmem.cli.interrupt import Interrupt
 from agentmem.cli.items import Item
-from agentmem.cli.progress import Bar
-from agentmem.cli.source import Source
+from agentmem.cli.render import plural
 from agentmem.errors import AgentMemError, InvalidInputError
 from agentmem.memory import Memory
 from agentmem.types import NewEvent
@@ -47,10 +46,11 @@ def store(
     *,
     session: str,
     role: str,
-    bar: Bar,
-    source: Source,
+    progress: Callable[[int], None],
 ) -> None:
     """Store every message; `outcome` is right at all times, also where this raises.
+
+    `progress` is called after each batch with how many messages were read.
 
     Raises:
         AgentMemError: a message cannot be read or stored; those before it (before its batch) are.
@@ -70,7 +70,7 @@ def store(
             outcome.echoes += receipt.echoes
             outcome.pending_vectors += receipt.pending_vectors
             batch.clear()
-            bar.advance_to(read if source.size is None else source.position)
+            progress(read)
 
     with interrupt.watching():
         try:
@@ -92,7 +92,9 @@ def store(
             outcome.interrupted = True
         except AgentMemError as error:
             if outcome.stored:
-                error.add_note(f"{outcome.stored} messages are stored, and known when you run this again")
+                error.add_note(
+                    f"{plural(outcome.stored, 'message')} stored, and known when you run this again"
+                )
             raise
 
 

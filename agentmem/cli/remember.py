@@ -21,7 +21,7 @@ from agentmem.memory import DEFAULT_SESSION
 def remember(
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT]", help="One message; - reads it from stdin.", show_default=False),
+        typer.Argument(metavar="TEXT", help="One message; - reads it from stdin.", show_default=False),
     ] = None,
     file: Annotated[
         Path | None,
@@ -105,12 +105,19 @@ def _remember_file(
     with Source(file) as source:
         reading = read(source, format, date_order)
         outcome = importing.Outcome(str(reading.format))
+        by_bytes = reading.total is None
+        total, unit = (source.size, "bytes") if by_bytes else (reading.total, "")
         with (
-            Bar("remembering", source.size, "bytes") as bar,
+            Bar("remembering", total, unit) as bar,
             open_memory(db, namespace, embedder, create=True) as memory,
         ):
             importing.store(
-                memory, reading.items, outcome, session=session, role=role, bar=bar, source=source
+                memory,
+                reading.items,
+                outcome,
+                session=session,
+                role=role,
+                progress=lambda read: bar.advance_to(source.position if by_bytes else read),
             )
     if as_json:
         render.print_json(outcome)
