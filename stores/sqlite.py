@@ -262,7 +262,9 @@ class SqliteStore:
                 select(func.count()).select_from(schema.memories).where(schema.memories.c.namespace_pk == pk)
             ).scalar_one()
             embedded = connection.execute(
-                select(func.count()).select_from(schema.vectors).where(found.namespace_pk == pk)
+                select(func.count())
+                .select_from(schema.vectors)
+                .where(found.namespace_pk == pk, found.embedder_pk == (-1 if active is None else active[0]))
             ).scalar_one()
         return Stats(
             namespace=namespace,
