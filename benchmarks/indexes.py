@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
 import faiss
 import numpy as np
 from corpus import DIMS, make
 from measure import Row, spread
+
+from agentmem.contracts import Vectors
 
 _QUESTIONS = 100
 
@@ -39,15 +42,15 @@ def rows(sizes: tuple[int, ...]) -> Iterator[Row]:
     faiss.omp_set_num_threads(threads)
 
 
-def _kinds(size: int) -> dict[str, faiss.Index]:
-    ivf = faiss.index_factory(DIMS, f"IVF{int(4 * np.sqrt(size))},SQ8", faiss.METRIC_INNER_PRODUCT)
+def _kinds(size: int) -> dict[str, Any]:
+    ivf: Any = faiss.index_factory(DIMS, f"IVF{int(4 * np.sqrt(size))},SQ8", faiss.METRIC_INNER_PRODUCT)
     ivf.nprobe = 32
-    hnsw = faiss.IndexHNSWFlat(DIMS, 32, faiss.METRIC_INNER_PRODUCT)
+    hnsw: Any = faiss.IndexHNSWFlat(DIMS, 32, faiss.METRIC_INNER_PRODUCT)
     hnsw.hnsw.efSearch = 64
     return {"flat": faiss.IndexFlatIP(DIMS), "IVF-SQ8, 32 probes": ivf, "HNSW32, ef 64": hnsw}
 
 
-def _build(index: faiss.Index, vectors: np.ndarray) -> None:
+def _build(index: Any, vectors: Vectors) -> None:
     if not index.is_trained:
         index.cp.niter = 6
         index.train(vectors)

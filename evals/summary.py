@@ -85,7 +85,8 @@ def table(summary: Mapping[str, Any], group: str, columns: Sequence[str]) -> Tab
     shown = Table(title=title, title_justify="left")
     shown.add_column("system", no_wrap=True)
     for name in columns:
-        shown.add_column(name, justify="right", no_wrap=True)
+        # short enough for a terminal of 80 columns
+        shown.add_column(name.replace("recall@", "R@"), justify="right", no_wrap=True)
     for name, system in rows.items():
         shown.add_row(name, *(f"{system['groups'][group][column]['value']:.3f}" for column in columns))
     return shown

@@ -29,7 +29,7 @@ def locomo(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Only the first conversations.")
+        int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Questions of each conversation.")
     ] = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")
