@@ -1,0 +1,73 @@
+"""The codebook of polar keys: how many bits go to angle and radius, and where the levels lie.
+
+After a random rotation the channels of a key of norm `n` are near-normal with deviation `n / sqrt(D)`, so a
+pair's angle is uniform and its radius, over that deviation, follows the Rayleigh law whatever the data: the
+codebook needs no calibration (PolarQuant, arXiv 2502.02617; Spherical KV). Angles are the middles of equal
+sectors; radii are the Lloyd-Max levels of the Rayleigh law. Bits are split where the squared error is least.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+POINTS = 20001
+REACH = 8.0
+ROUNDS = 400
+
+
+class Split(NamedTuple):
+    """Bits of a pair's code."""
+
+    angle: int
+    radius: int
+
+
+SPLIT = {4: Split(angle=5, radius=3), 2: Split(angle=3, radius=1)}
+"""Bits per channel -> split of the pair's bits; (4, 4) and (2, 2) have 1.5 times the error."""
+
+
+@lru_cache
+def radius_levels(bits: int) -> Tensor:
+    """Lloyd-Max levels of the Rayleigh law with mean square 2, fp64 `[2^bits]`."""
+    r = torch.linspace(0.0, REACH, POINTS, dtype=torch.float64)
+    density = r * torch.exp(-0.5 * r * r)
+    levels = torch.linspace(0.5, 2.5, 2**bits, dtype=torch.float64)
+    for _ in range(ROUNDS):
+        cell = torch.bucketize(r, (levels[1:] + levels[:-1]) / 2)
+        mass = torch.zeros_like(levels).index_add_(0, cell, density)
+        levels = torch.zeros_like(levels).index_add_(0, cell, density * r) / mass
+    return levels
+
+
+def radius_edges(bits: int) -> Tensor:
+    """Decision edges between the levels, in units in which a pair's mean square is 1, fp32 `[2^bits - 1]`."""
+    levels = radius_levels(bits) / 2**0.5
+    return ((levels[1:] + levels[:-1]) / 2).float()
+
+
+@lru_cache
+def codebook(bits: int) -> Tensor:
+    """Both channels of every pair code, fp32 `[2, 2^(2 * bits)]`, in units of `norm / sqrt(D / 2)`."""
+    split = SPLIT[bits]
+    code = torch.arange(2 ** (split.angle + split.radius))
+    sectors = 2 ** (split.angle - 2)
+    level, place = code % 2**split.radius, code // 2**split.radius
+    angle = (place % sectors + 0.5).double() * (torch.pi / 2 / sectors)
+    quadrant = place // sectors
+    radius = radius_levels(split.radius)[level] / 2**0.5
+    a = radius * angle.cos() * (1 - 2 * (quadrant & 1))
+    b = radius * angle.sin() * (1 - 2 * (quadrant >> 1))
+    return torch.stack([a, b]).float()
+
+
+def random_rotation(dim: int, *, seed: int = 0) -> Tensor:
+    """A random orthogonal matrix `[D, D]` fp32, the same for a seed on every machine up to rounding."""
+    generator = torch.Generator().manual_seed(seed)
+    square = torch.randn(dim, dim, generator=generator, dtype=torch.float64)
+    basis, triangle = torch.linalg.qr(square)
+    signed: Tensor = basis * triangle.diagonal().sign()
+    return signed.float().contiguous()
