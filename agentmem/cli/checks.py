@@ -25,6 +25,7 @@ from agentmem.errors import AgentMemError
 
 Status = Literal["ok", "note", "warning", "broken"]
 OLDEST_PYTHON = (3, 11)
+BUSY_S = 2.0
 _MIB = 1 << 20
 _LOW_BYTES = 1024 * _MIB
 _FULL_BYTES = 64 * _MIB
@@ -154,7 +155,7 @@ def database(store: Store, path: Path | None) -> Iterator[Check]:
 
 def _writable(path: Path) -> Check:
     try:
-        with closing(sqlite3.connect(path, timeout=2.0)) as connection:
+        with closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
     except sqlite3.Error as error:

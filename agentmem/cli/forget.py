@@ -73,7 +73,14 @@ def _ask(memory: Memory, chosen: dict[str, Any]) -> None:
     if not report.event_ids and not report.memory_ids:
         return
     where = "/".join(memory.current_namespace)
-    if not typer.confirm(f"Forget {_count(report)} of {where} in {memory.url} for good?", err=True):
+    # not typer's own question, which writes to stdout, where the result goes
+    print(
+        f"Forget {_count(report)} of {where} in {memory.url} for good? [y/N] ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         render.tell("nothing forgotten")
         raise typer.Exit(1)
 
