@@ -38,9 +38,7 @@ def open_store(url: str) -> Store:
     try:
         opener = load("stores", scheme)
     except UnknownPluginError as error:
-        raise InvalidInputError(
-            f"no store for {scheme!r} in {url.partition('@')[0]!r}; known: {', '.join(names('stores'))}"
-        ) from error
+        raise InvalidInputError(f"no store for {scheme!r}; known: {', '.join(names('stores'))}") from error
     store: Store = opener(url)
     return store
 

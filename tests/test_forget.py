@@ -1,0 +1,280 @@
+"""Forgetting removes what was chosen with every trace of it, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentmem import Memory
+from agentmem.errors import InvalidInputError, RecordNotFoundError
+
+
+@pytest.fixture
+def filled(memory: Memory) -> Memory:
+    """Five events in two sessions, with a note on one and a note on two of them, and one on none."""
+    memory.remember(
+        [
+            {"id": "a1", "name": "Alice", "content": "I adopted a cat.", "at": "2021-01-01", "session": "s1"},
+            {
+                "id": "b1",
+                "name": "Bob",
+                "content": "What is the cat called?",
+                "at": "2021-01-02",
+                "session": "s1",
+            },
+            {"id": "a2", "name": "Alice", "content": "Miso!", "at": "2021-01-03", "session": "s1"},
+            {
+                "id": "b2",
+                "name": "Bob",
+                "content": "I am planning a trip to Kraków.",
+                "at": "2022-01-01",
+                "session": "s2",
+            },
+            {
+                "id": "a3",
+                "name": "Alice",
+                "content": "Take ÉMILE with you.",
+                "at": "2022-01-02",
+                "session": "s2",
+            },
+        ]
+    )
+    memory.note("Alice has a cat", id="n1", sources=["a1"], valid_from="2021-01-01")
+    memory.note("The cat is called Miso", id="n2", sources=["a2", "b2"], valid_from="2021-01-03")
+    memory.note("Bob is tall", id="n3", valid_from="2022-06-01")
+    return memory
+
+
+def left(memory: Memory) -> set[str]:
+    return {event.id for event in memory.events()} | {note.id for note in memory.notes()}
+
+
+ALL = {"a1", "b1", "a2", "b2", "a3", "n1", "n2", "n3"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "gone"),
+    [
+        ({"ids": ["a1"]}, "a1 n1"),
+        ({"ids": ["a2"]}, "a2"),
+        ({"ids": ["a2", "b2"]}, "a2 b2 n2"),
+        ({"ids": ["n2"]}, "n2"),
+        ({"ids": ["nothing"]}, ""),
+        ({"ids": []}, ""),
+        ({"session": "s1"}, "a1 b1 a2 n1"),
+        ({"session": "s"}, ""),
+        ({"session": "%"}, ""),
+        ({"before": "2021-01-02"}, "a1 n1"),
+        ({"before": datetime(2022, 1, 2, tzinfo=UTC)}, "a1 b1 a2 b2 n1 n2"),
+        ({"about": "cat"}, "a1 b1 n1 n2"),
+        ({"about": "CAT"}, "a1 b1 n1 n2"),
+        ({"about": "alice"}, "a1 a2 a3 n1"),
+        ({"about": "émile"}, "a3"),
+        ({"about": "E\u0301mile"}, "a3"),
+        ({"about": "ann"}, ""),
+        ({"about": "%"}, ""),
+        ({"about": "_at"}, ""),
+        ({"about": "trip  to\nkraków"}, "b2"),
+        ({"about": "bob", "session": "s2"}, "b2"),
+        ({"ids": ["a1", "b2"], "session": "s2"}, "b2"),
+        ({"ids": ["a1", "n3"], "before": "2021-06-01"}, "a1 n1"),
+        ({"session": "s1", "before": "2021-01-02", "about": "cat"}, "a1 n1"),
+        ({"everything": True}, "a1 b1 a2 b2 a3 n1 n2 n3"),
+    ],
+    ids=ascii,
+)
+def test_exactly_what_was_chosen_is_gone(filled: Memory, chosen: dict[str, Any], gone: str) -> None:
+    report = filled.forget(**chosen)
+
+    assert {*report.event_ids, *report.memory_ids} == set(gone.split())
+    assert left(filled) == ALL - set(gone.split())
+
+
+@pytest.mark.parametrize("phrase", ["猫", "カフェ", "Ann"])
+def test_a_name_is_found_among_words_written_without_spaces(memory: Memory, phrase: str) -> None:
+    memory.remember({"id": "e1", "content": "私の黒猫はAnnというカフェにいる"})
+
+    assert memory.forget(about=phrase).event_ids == ("e1",)
+
+
+def test_a_dry_run_only_tells(filled: Memory) -> None:
+    report = filled.forget(session="s1", dry_run=True)
+
+    assert (report.event_ids, report.memory_ids, report.dry_run) == (("a1", "b1", "a2"), ("n1",), True)
+    assert left(filled) == ALL
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"everything": True, "session": "s1"},
+        {"everything": True, "ids": []},
+        {"everything": False},
+        {"session": ""},
+        {"session": " "},
+        {"session": 5},
+        {"about": ""},
+        {"about": "\n"},
+        {"about": 7},
+        {"ids": "a1"},
+        {"ids": 5},
+        {"ids": [5]},
+        {"ids": [None]},
+        {"before": "whenever"},
+        {"before": ""},
+    ],
+    ids=ascii,
+)
+def test_a_choice_that_is_not_clear_forgets_nothing(filled: Memory, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        filled.forget(**wrong)
+
+    assert left(filled) == ALL
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.sampled_from(["s1", "s2", "s3"]),
+        st.integers(0, 9),
+        st.sampled_from(["cat", "dog"]),
+    ),
+    max_size=12,
+)
+choices = st.fixed_dictionaries(
+    {},
+    optional={
+        "ids": st.lists(st.integers(0, 14).map(str), max_size=6),
+        "session": st.sampled_from(["s1", "s2", "s9"]),
+        "before": st.integers(0, 10),
+        "about": st.sampled_from(["cat", "bird"]),
+    },
+).filter(bool)
+
+
+@given(mine=events, chosen=choices)
+def test_a_scoped_forget_never_widens(mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]) -> None:
+    with Memory("sqlite://", embedder="hash-16") as memory:
+        other = memory.namespace("other")
+        for view in (memory, other):
+            view.remember(
+                [
+                    {
+                        "id": str(place),
+                        "name": name,
+                        "session": session,
+                        "at": at,
+                        "content": f"the {word} {place}",
+                    }
+                    for place, (name, session, at, word) in enumerate(mine)
+                ]
+            )
+        expected = {
+            str(place)
+            for place, (_, session, at, word) in enumerate(mine)
+            if ("ids" not in chosen or str(place) in chosen["ids"])
+            and ("session" not in chosen or session == chosen["session"])
+            and ("before" not in chosen or at < chosen["before"])
+            and ("about" not in chosen or word == chosen["about"])
+        }
+
+        report = memory.forget(**chosen)
+
+        assert set(report.event_ids) == expected
+        assert {event.id for event in memory.events()} == {
+            str(place) for place in range(len(mine))
+        } - expected
+        assert len(other.events()) == len(mine)
+
+
+def test_what_is_forgotten_is_found_by_no_road(filled: Memory) -> None:
+    filled.forget(ids=["a1"])
+
+    found = filled.recall("I adopted a cat", budget_tokens=4000)
+
+    assert "adopted" not in found.text
+    assert {"a1", "n1"}.isdisjoint(found.source_ids)
+    with pytest.raises(RecordNotFoundError):
+        filled.get("a1")
+
+
+def test_what_rests_on_other_events_too_keeps_them_as_its_sources(filled: Memory) -> None:
+    filled.forget(ids=["a2"])
+
+    assert filled.get("n2").source_ids == ("b2",)  # type: ignore[union-attr]
+
+
+def vector_of(database: Path, event_id: str) -> bytes:
+    """The bytes of an event's vector, read from the file by hand."""
+    with closing(sqlite3.connect(database)) as connection:
+        (data,) = connection.execute(
+            "SELECT data FROM vectors JOIN passages ON passages.pk = passage_pk "
+            "JOIN events ON events.pk = event_pk WHERE events.id = ?",
+            (event_id,),
+        ).fetchone()
+    return bytes(data)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_no_byte_of_what_is_forgotten_stays_in_the_files(tmp_path: Path, everything: bool) -> None:
+    database = tmp_path / "agent.db"
+    secret = "xylophonist Zimmermann keeps marzipan"
+    with Memory(database, embedder="hash-64") as memory:
+        memory.remember([{"content": f"ordinary words {number}"} for number in range(300)])
+        memory.remember(
+            {
+                "id": "secret",
+                "name": "Quackenbush",
+                "content": secret,
+                "at": "2023-05-08",
+                "session": "rendezvous",
+                "metadata": {"where": "Wolkenkuckucksheim"},
+            }
+        )
+        memory.note("Zimmermann hoards marzipan", sources=["secret"], subject="Zimmermann")
+        memory.remember([{"content": f"more ordinary words {number}"} for number in range(300)])
+        memory.recall("marzipan")
+        vector = vector_of(database, "secret")
+        assert vector in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+        memory.forget(**({"everything": True} if everything else {"ids": ["secret"]}))  # type: ignore[arg-type]
+
+        held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        traces = [
+            b"xylophon",
+            b"immermann",
+            b"marzipan",
+            b"uackenbush",
+            b"rendezvous",
+            b"Wolkenkuckuck",
+            vector,
+        ]
+        assert [trace for trace in traces if trace.lower() in held.lower()] == []
+
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert [trace for trace in traces if trace.lower() in held.lower()] == []
+
+
+def test_forgetting_twice_is_no_error(filled: Memory) -> None:
+    filled.forget(ids=["a1"])
+
+    report = filled.forget(ids=["a1"])
+
+    assert (report.event_ids, report.memory_ids) == ((), ())
+
+
+def test_many_ids_are_forgotten_at_once(memory: Memory) -> None:
+    memory.remember([{"id": str(number), "content": f"turn {number}"} for number in range(2500)])
+
+    memory.forget(ids=[str(number) for number in range(1, 2500)])
+
+    assert [event.id for event in memory.events()] == ["0"]
+    assert memory.stats().passages == 1
