@@ -11,7 +11,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,8 +103,18 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # what is open, to be closed also where a stream was not read to its end
+        self._open = ExitStack()
         try:
-            self._archive = zipfile.ZipFile(path)
+            self._check()
+        except BaseException:
+            self._open.close()
+            raise
+
+    def _check(self) -> None:
+        path = self.path
+        try:
+            self._archive = self._open.enter_context(zipfile.ZipFile(path))
             self.manifest: dict[str, Any] = dict(json.loads(self._archive.read(_MANIFEST)))
         except _UNREADABLE as error:
             raise ArchiveError(f"{path} is not an agentmem export, or is damaged: {error}") from error
@@ -127,16 +137,15 @@ class Reader:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The records in the order written."""
-        with self._archive.open(_RECORDS) as file:
-            for line in file:
-                yield json.loads(line)
+        for line in self._open.enter_context(self._archive.open(_RECORDS)):
+            yield json.loads(line)
 
     def vectors(self, dims: int, batch: int) -> Iterator[Vectors]:
         """All vectors in the order of the records' passages, `[<= batch, dims]` at a time."""
-        with self._archive.open(_VECTORS) as file:
-            while data := file.read(batch * dims * 4):
-                yield np.frombuffer(data, dtype="<f4").reshape(-1, dims).astype(np.float32)
+        file = self._open.enter_context(self._archive.open(_VECTORS))
+        while data := file.read(batch * dims * 4):
+            yield np.frombuffer(data, dtype="<f4").reshape(-1, dims).astype(np.float32)
 
     def close(self) -> None:
         """Release the file."""
-        self._archive.close()
+        self._open.close()
