@@ -1,0 +1,156 @@
+"""What every store promises, over each that is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agentmem.contracts import Passage, PreparedEvent, Selection, Store
+from agentmem.core import open_store
+from agentmem.errors import DuplicateIdError, EmbedderMismatchError
+from agentmem.registry import names
+from agentmem.types import NewEvent
+
+AT = datetime(2023, 5, 8, 12, tzinfo=UTC)
+ME, OTHER = ("org", "me"), ("org", "other")
+PLACES = {"sqlite": ["sqlite:///{folder}/store.db", "sqlite://"]}
+
+
+@pytest.fixture(params=[place for name in names("stores") for place in PLACES.get(name, [])])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(request.param.format(folder=tmp_path))
+    opened.bind_embedder("toy", 2)
+    yield opened
+    opened.close()
+
+
+def event(
+    id_: str, word: str, vector: tuple[float, float] | None = (1.0, 0.0), digest: str = ""
+) -> PreparedEvent:
+    rows = None if vector is None else np.array([vector], dtype=np.float32)
+    passage = Passage(0, len(word), (word,), word)
+    return PreparedEvent(
+        NewEvent(id_, "s1", "user", None, word, AT), digest or f"hash of {word}", 1, AT, AT, (passage,), rows
+    )
+
+
+def owners(store: Store, keys: list[int]) -> list[str]:
+    passages = store.passages(ME, keys)
+    return [passages[key].owner_id for key in keys if key in passages]
+
+
+def test_what_is_appended_is_read_back_in_order(store: Store) -> None:
+    outcome = store.append(ME, [event("b", "banana"), event("a", "apple")])
+
+    assert outcome == [("b", True), ("a", True)]
+    assert [(found.id, found.seq) for found in store.events(ME)] == [("b", 0), ("a", 1)]
+
+
+def test_what_is_known_is_told_and_not_stored_again(store: Store) -> None:
+    store.append(ME, [event("a", "apple")])
+
+    assert store.known(ME, [("a", "hash of apple"), ("b", "x"), (None, "hash of apple")]) == ["a", None, "a"]
+    assert store.append(ME, [event("a", "apple")]) == [("a", False)]
+
+
+def test_an_append_is_all_or_nothing(store: Store) -> None:
+    store.append(ME, [event("a", "apple")])
+
+    with pytest.raises(DuplicateIdError):
+        store.append(ME, [event("b", "banana"), event("a", "apricot")])
+
+    assert [found.id for found in store.events(ME)] == ["a"]
+
+
+def test_the_newest_events_come_in_their_order(store: Store) -> None:
+    store.append(ME, [event(str(number), f"word{number}") for number in range(5)])
+
+    assert [found.id for found in store.events(ME, limit=2, newest=True)] == ["3", "4"]
+
+
+def test_the_nearest_come_first_with_their_cosine(store: Store) -> None:
+    store.append(
+        ME, [event("a", "apple", (0.6, 0.8)), event("b", "banana", (1.0, 0.0)), event("c", "cherry", None)]
+    )
+    store.append(OTHER, [event("x", "apple", (1.0, 0.0))])
+
+    hits = store.nearest(ME, np.array([1.0, 0.0], dtype=np.float32), 5)
+
+    assert owners(store, [hit.passage for hit in hits]) == ["b", "a"]
+    assert [hit.score for hit in hits] == pytest.approx([1.0, 0.6])
+
+
+def test_matching_finds_the_rarer_word_first_and_only_here(store: Store) -> None:
+    store.append(ME, [event("a", "apple"), event("b", "banana"), event("b2", "banana", digest="second")])
+    store.append(OTHER, [event("x", "apple")])
+
+    hits = store.match(ME, ("apple", "banana"), 5)
+
+    assert owners(store, [hit.passage for hit in hits]) == ["a", "b", "b2"]
+    assert store.match(ME, ("grape",), 5) == []
+    assert store.match(ME, (), 5) == []
+
+
+def test_the_recent_come_newest_first(store: Store) -> None:
+    store.append(ME, [event(str(number), f"word{number}") for number in range(5)])
+
+    assert owners(store, [hit.passage for hit in store.recent(ME, 3)]) == ["4", "3", "2"]
+
+
+def test_a_passage_of_another_namespace_is_absent(store: Store) -> None:
+    store.append(ME, [event("a", "apple")])
+    (hit,) = store.recent(ME, 1)
+
+    assert store.passages(OTHER, [hit.passage]) == {}
+
+
+def test_passages_without_a_vector_wait_for_one(store: Store) -> None:
+    store.append(ME, [event("a", "apple", None), event("b", "banana")])
+    ((key, text),) = store.unembedded(ME, 10)
+
+    store.add_vectors([key], np.array([[0.0, 1.0]], dtype=np.float32))
+
+    assert text == "apple"
+    assert store.unembedded(None, 10) == []
+    assert owners(
+        store, [hit.passage for hit in store.nearest(ME, np.array([0.0, 1.0], dtype=np.float32), 1)]
+    ) == ["a"]
+
+
+def test_another_embedder_is_refused(store: Store) -> None:
+    store.bind_embedder("toy", 2)
+
+    with pytest.raises(EmbedderMismatchError):
+        store.bind_embedder("toy", 3)
+    with pytest.raises(EmbedderMismatchError):
+        store.bind_embedder("other", 2)
+
+
+def test_forgetting_removes_words_vectors_and_terms_here_alone(store: Store) -> None:
+    store.append(ME, [event("a", "apple"), event("b", "banana")])
+    store.append(OTHER, [event("a", "apple")])
+
+    report = store.forget(ME, Selection(ids=("a",)), at=AT, dry_run=False)
+
+    assert report.event_ids == ("a",)
+    assert store.match(ME, ("apple",), 5) == []
+    assert len(store.nearest(ME, np.array([1.0, 0.0], dtype=np.float32), 5)) == 1
+    assert len(store.match(OTHER, ("apple",), 5)) == 1
+    assert [entry.action for entry in store.history(ME, "a")] == ["forgotten"]
+
+
+def test_an_unknown_namespace_is_empty(store: Store) -> None:
+    assert store.events(OTHER) == []
+    assert store.notes(OTHER) == []
+    assert store.recent(OTHER, 5) == []
+    assert store.nearest(OTHER, np.array([1.0, 0.0], dtype=np.float32), 5) == []
+    assert store.namespaces() == []
+
+
+def test_closing_twice_does_nothing(store: Store) -> None:
+    store.close()
+    store.close()
