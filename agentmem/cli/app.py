@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -22,13 +23,12 @@ from agentmem.errors import AgentMemError
 app = typer.Typer(
     name="agentmem",
     help="Memory for long-horizon LLM agents: remember verbatim, recall with evidence.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-evals = typer.Typer(help="Measure recall on public benchmarks.", no_args_is_help=True, rich_markup_mode=None)
+evals = typer.Typer(help="Measure recall on public benchmarks.", rich_markup_mode=None)
 
 app.command()(remember.remember)
 app.command()(recall.recall)
@@ -68,7 +68,7 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Nothing agentmem raises on purpose reaches the user as a traceback."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     _quieten()
     try:
         code = app(args=given, prog_name="agentmem", standalone_mode=False)
@@ -94,7 +94,9 @@ def _fail(error: Exception, given: Sequence[str], message: str | None = None, ki
     text = " ".join("; ".join(parts).split())
     options = given[: given.index("--")] if "--" in given else given
     if "--json" in options:
-        render.print_json({"error": {"type": kind or type(error).__name__, "message": text}})
+        # stdout itself may be what failed
+        with suppress(OSError):
+            render.print_json({"error": {"type": kind or type(error).__name__, "message": text}})
     render.tell(f"error: {text}")
     return 2
 

@@ -63,7 +63,7 @@ def reindex(
     namespace: Namespace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move the whole store to another embedder; without one, make the vectors that are missing."""
+    """Move the whole store to another embedder. Without one, make the vectors that are missing."""
     with open_memory(db, namespace, None) as memory:
         total = sum(memory.namespace(*parts).stats().passages for parts in memory.namespaces())
         with Bar("embedding", total) as bar:

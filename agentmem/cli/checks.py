@@ -158,7 +158,10 @@ def _writable(path: Path) -> Check:
         with closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
-    except sqlite3.Error as error:
+        # SQLite finds a read-only file system only when it writes a page
+        if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise PermissionError("read-only")
+    except (sqlite3.Error, OSError) as error:
         if "locked" in str(error) or "busy" in str(error):
             return Check("writable", "warning", "another process is writing", "nothing, unless it stays so")
         advice = f"make {path} and its folder writable; reading still works"

@@ -14,7 +14,10 @@ _EXIT_BROKEN = 1
 
 
 def doctor(db: Db = None, embedder: Embedder = None, as_json: AsJson = False) -> None:
-    """Check Python, extras, disk, database and embedder, and say what to do; exit code 1 if something is broken."""
+    """Check what agentmem needs, and say what to do.
+
+    Looks at Python, extras, disk, database and embedder; exit code 1 if something is broken.
+    """
     with Bar("looking around"):
         found = list(check_everything(store_url(db), embedder))
     sound = all(check.status != "broken" for check in found)
@@ -23,7 +26,9 @@ def doctor(db: Db = None, embedder: Embedder = None, as_json: AsJson = False) ->
     else:
         width = max(len(check.name) for check in found)
         for check in found:
-            render.print_text(f"{check.status.upper():<7}  {check.name:<{width}}  {check.detail}")
+            render.print_text(
+                f"{check.status.upper():<7}  {check.name:<{width}}  {' '.join(check.detail.split())}"
+            )
             if check.advice:
                 render.print_text(f"{'':<7}  {'':<{width}}  -> {check.advice}")
     if not sound:

@@ -12,7 +12,10 @@ from agentmem.registry import load
 
 
 def demo(out: Out = None, as_json: AsJson = False) -> None:
-    """Remember a sample conversation, ask it ten questions, and measure recall on it."""
+    """Remember a sample conversation and ask it ten questions.
+
+    Then measure recall on it, beside baselines.
+    """
     raise typer.Exit(load("evals", "demo")(out=out, as_json=as_json))
 
 

@@ -40,7 +40,10 @@ def forget(
     embedder: Embedder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove events and notes for good, with everything derived from them. Several conditions narrow the choice."""
+    """Remove events and notes for good. With them goes everything derived from them.
+
+    Several conditions narrow the choice. It says how much would go, and asks.
+    """
     chosen: dict[str, Any] = {
         "ids": id or None,
         "session": session,

@@ -33,7 +33,7 @@ def recall(
     embedder: Embedder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the best evidence for a question, with dates and speakers, within a token budget."""
+    """Print the best evidence for a question. It comes with dates and speakers, within a token budget."""
     tiers: Any = tier or None
     with Bar("recalling"), open_memory(db, namespace, embedder) as memory:
         found = memory.recall(query, budget_tokens=budget, at=at, k=k, tiers=tiers, explain=explain)

@@ -96,12 +96,16 @@ def plural(count: int, noun: str) -> str:
 
 
 def flush() -> int:
-    """Push out what is buffered; the exit code if nobody reads it any more, else 0."""
+    """Push out what is buffered; the exit code if nobody reads it or it cannot be written, else 0."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence()
         return BROKEN_PIPE
+    except OSError as error:
+        _silence()
+        tell(f"error: the output could not be written: {error.strerror}")
+        return 2
     return 0
 
 

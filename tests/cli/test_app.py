@@ -65,9 +65,25 @@ def test_version_prints_the_version(cli: Fixture) -> None:
     assert cli("--version").out == f"agentmem {__version__}\n"
 
 
+def test_without_a_command_it_prints_the_help(cli: Fixture) -> None:
+    assert cli() == cli("--help")
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line(start: Fixture) -> None:
+    with open("/dev/full", "wb") as full:
+        process = start("stats", "--json", stdout=full)
+
+    told = process.stderr.read()
+    assert told.startswith(b"error: ")
+    assert told.endswith(b"No space left on device\n")
+    assert told.count(b"\n") == 1
+    assert process.wait() == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["eval"], "error: Missing command."),
         (["recal"], "error: No such command 'recal'."),
         (["recall"], "error: Missing argument 'QUERY'."),
         (["recall", "cat", "--bogus"], "error: No such option: --bogus"),

@@ -134,6 +134,15 @@ def test_another_writer_is_no_fault(database: Path, monkeypatch: pytest.MonkeyPa
     assert (statuses["database"], statuses["writable"]) == ("ok", "warning")
 
 
+def test_a_database_that_cannot_be_written_is_broken(cli: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    result = cli("doctor", "--json")
+
+    assert result.code == 1
+    assert "reading still works" in found(result)["writable"]["advice"]
+
+
 def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "OLDEST_PYTHON", (9, 9))
 
