@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 Fixture = Any
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """Reading an export leaves its file to the garbage collector; not what these tests are about."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
