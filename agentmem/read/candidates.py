@@ -46,9 +46,10 @@ def visible(
 
 
 def _holds(passage: StoredPassage, at: datetime | None, now: datetime) -> bool:
-    if at is not None and passage.at > at:
-        return False
-    return passage.valid_to is None or passage.valid_to > (at or now)
+    moment = at or now
+    if passage.owner == "event":
+        return at is None or passage.at <= at
+    return passage.at <= moment and (passage.valid_to is None or passage.valid_to > moment)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:

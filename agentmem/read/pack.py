@@ -6,6 +6,7 @@ never exceeds the budget by the tokenizer it is given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from agentmem.types import CutItem, RecalledItem, Tier
 
 _FRAME = frame("")
 _GAP = "[…]"
+# how our own lines begin: a header, a note, a speaker
+_MARKED = re.compile(r"#|- |[^\s:][^:\n]{0,80}:")
 # how many candidates may be too long for what is left before the rest are not tried
 _PATIENCE = 12
 
@@ -125,14 +128,22 @@ def _header_key(passage: StoredPassage) -> tuple[str | None, str]:
 def _header(passage: StoredPassage) -> str:
     if passage.owner == "memory":
         return "# known"
-    return defuse(f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}, session {passage.session}")
+    session = " ".join((passage.session or "").split())
+    return defuse(f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}, session {session}")
 
 
 def _line(passage: StoredPassage) -> str:
     if passage.owner == "memory":
-        return defuse(f"- {passage.text} (since {passage.at.day} {passage.at:%B %Y})")
+        return defuse(f"- {_inside(passage.text)} (since {passage.at.day} {passage.at:%B %Y})")
     text = passage.text
     if passage.span is not None:
         start, end = passage.span
         text = f"{_GAP if start else ''}{text.strip()}{_GAP if end < len(passage.content) else ''}"
-    return defuse(f"{passage.speaker}: {text}")
+    speaker = " ".join((passage.speaker or "").split())
+    return defuse(f"{speaker}: {_inside(text)}")
+
+
+def _inside(text: str) -> str:
+    """The text with lines indented that could pass for a header, a note or another speaker's turn."""
+    first, *rest = text.split("\n")
+    return "\n".join((first, *(f"  {line}" if _MARKED.match(line) else line for line in rest)))

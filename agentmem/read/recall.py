@@ -18,6 +18,8 @@ from agentmem.write.vectors import embed_or_none
 
 ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 _DEPTH = 100
+# a filter that leaves nothing of so many is answered with what it left
+_DEEPEST = 25_600
 _SEEDS = 30
 _MIN_FETCHED = 100
 # a short line with its share of a header; no budget reaches further down the list than this allows
@@ -59,13 +61,9 @@ class Recaller:
         vector = embed_or_none(self._embedder, [text], "query")
         embed_seconds = perf_counter() - start
         query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
-        depth = max(_DEPTH, 2 * (k or 0))
-        proposals, channel_traces = self._propose(query, depth)
-        ranked = fuse(proposals, depth)
-        if at is None and tiers == ALL_TIERS:
-            # nothing will be filtered out, so what the budget cannot reach need not be fetched
-            ranked = ranked[: max(_MIN_FETCHED, budget_tokens // _TOKENS_PER_LINE, 2 * (k or 0))]
-        candidates, folded, window = self._candidates(query, ranked, proposals.get("recent", ()), tiers)
+        useful = max(_MIN_FETCHED, budget_tokens // _TOKENS_PER_LINE, 2 * (k or 0))
+        candidates, window, channel_traces = self._gather(query, tiers, useful)
+        candidates, folded = fold(candidates)
         packed = pack(candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=window, k=k)
         trace = Trace(
             query=text,
@@ -81,6 +79,24 @@ class Recaller:
             cut=packed.cut if explain else (),
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
+
+    def _gather(
+        self, query: Query, tiers: tuple[Tier, ...], useful: int
+    ) -> tuple[list[Candidate], dict[int, Tier], tuple[ChannelTrace, ...]]:
+        """Candidates of these tiers at this time, best first; looks deeper where too many are filtered out."""
+        filtered = query.at is not None or tiers != ALL_TIERS
+        depth = max(_DEPTH, useful)
+        while True:
+            proposals, traces = self._propose(query, depth)
+            ranked = fuse(proposals, depth)
+            # unfiltered, what the budget cannot reach need not be fetched
+            candidates = self._candidates(query, ranked if filtered else ranked[:useful])
+            tier_of = _tiers(candidates, proposals.get("recent", ()))
+            wanted = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
+            exhausted = all(len(hits) < depth for hits in proposals.values())
+            if not filtered or exhausted or len(wanted) >= useful or depth >= _DEEPEST:
+                return wanted, tier_of, traces
+            depth *= 4
 
     def _propose(
         self, query: Query, depth: int
@@ -99,23 +115,13 @@ class Recaller:
             traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
         return proposals, tuple(traces)
 
-    def _candidates(
-        self,
-        query: Query,
-        ranked: Sequence[Fused],
-        recent: Sequence[Scored],
-        tiers: tuple[Tier, ...],
-    ) -> tuple[list[Candidate], int, dict[int, Tier]]:
+    def _candidates(self, query: Query, ranked: Sequence[Fused]) -> list[Candidate]:
         passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
         candidates = visible(ranked, passages, query.at, self._clock.now())
         near = self._store.neighbours(query.namespace, next_to(candidates[:_SEEDS]))
         if query.at is not None:
             near = [passage for passage in near if passage.at <= query.at]
-        candidates = in_context(candidates, near)
-        tier_of = _tiers(candidates, recent)
-        candidates = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
-        kept, folded = fold(candidates)
-        return kept, folded, tier_of
+        return in_context(candidates, near)
 
 
 def _tiers(candidates: Sequence[Candidate], recent: Sequence[Scored]) -> dict[int, Tier]:

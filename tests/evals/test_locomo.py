@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from agentmem.evals import locomo
 
 from agentmem.errors import EvalDataError
-from agentmem.evals import locomo
 
 REPOSITORY = Path(__file__).parents[2]
 DEV = Path(
@@ -94,7 +94,7 @@ def test_evidence_that_is_nowhere_is_counted_and_left_out(tmp_path: Path, raw: s
 
 
 def test_missing_data_is_told_with_its_source_and_licence() -> None:
-    with pytest.raises(EvalDataError, match="CC BY-NC 4.0"):
+    with pytest.raises(EvalDataError, match="CC BY-NC"):
         locomo.load(None)
 
 
@@ -103,7 +103,7 @@ def test_a_file_in_another_format_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(text)
 
-    with pytest.raises(EvalDataError, match="locomo10.json"):
+    with pytest.raises(EvalDataError, match="locomo10"):
         locomo.load(path)
 
 

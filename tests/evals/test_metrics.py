@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from agentmem.evals import metrics
 from hypothesis import given
 from hypothesis import strategies as st
-
-from agentmem.evals import metrics
 
 IDS = st.lists(st.sampled_from("abcdefghij"), unique=True)
 EVIDENCE = st.lists(st.sampled_from("abcdefghij"), unique=True, min_size=1)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from agentmem.errors import InvalidInputError
 from agentmem.evals import commands, locomo, summary
 from agentmem.evals.show import ten_questions
+
+from agentmem.errors import InvalidInputError
 
 pytest.importorskip("matplotlib", reason="the report needs agentmem[evals]")
 

@@ -121,7 +121,6 @@ def test_what_happened_after_the_moment_asked_about_is_hidden(memory: Memory) ->
     assert memory.recall("Where is the flat?", at="2023-03-01").source_ids == ("new", "old")
 
 
-@pytest.mark.xfail(reason="time and tier are looked at only after the channels have proposed their first 100")
 def test_many_later_events_do_not_hide_the_earlier_one(memory: Memory) -> None:
     memory.remember({"id": "old", "content": "The flat is in Oslo.", "at": "2021-03-01"})
     memory.remember([{"content": f"What colour is the flat {n}?", "at": "2023-03-01"} for n in range(300)])
@@ -130,7 +129,6 @@ def test_many_later_events_do_not_hide_the_earlier_one(memory: Memory) -> None:
     assert "old" in memory.recall("What colour is the flat?", at="2022-01-01").source_ids
 
 
-@pytest.mark.xfail(reason="time and tier are looked at only after the channels have proposed their first 100")
 def test_many_events_do_not_hide_the_one_note(memory: Memory) -> None:
     memory.remember([{"content": f"What colour is the flat {n}?", "at": "2023-03-01"} for n in range(300)])
     memory.note("They moved to a flat in Oslo some years ago", id="note")
@@ -151,7 +149,6 @@ def test_a_fact_counts_from_when_it_holds_until_it_no_longer_does(memory: Memory
     assert known(None) == ["bergen"]
 
 
-@pytest.mark.xfail(reason="a fact's beginning is only looked at where `at` is given")
 def test_a_fact_that_holds_only_from_tomorrow_is_not_known_today(memory: Memory, clock: ManualClock) -> None:
     memory.note("Alice works at the bakery", id="job", valid_from=clock.now() + timedelta(days=1))
 
