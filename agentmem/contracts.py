@@ -59,7 +59,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedEvent:
-    """An event ready to store: everything slow (hash, tokens, terms, vectors) already done."""
+    """An event ready to store: everything slow (hash, tokens, terms, vectors) already done.
+
+    `embedder` names what made the vectors; where it is named and the store has moved to another one meanwhile,
+    the vectors are not taken.
+    """
 
     event: NewEvent
     content_hash: str
@@ -68,6 +72,7 @@ class PreparedEvent:
     occurred_at: datetime
     passages: tuple[Passage, ...]
     vectors: Vectors | None
+    embedder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from agentmem.clock import Clock
 from agentmem.config import scheme_of
 from agentmem.contracts import Embedder, Store, Tokenizer, Vectors
 from agentmem.embed import choose_embedder
+from agentmem.embed.safe import embed_or_none
 from agentmem.errors import ClosedError, EmbedderError, InvalidInputError, UnknownPluginError
 from agentmem.read.recall import Recaller
 from agentmem.registry import load, names
 from agentmem.types import Namespace
 from agentmem.write.ingest import Ingest, Progress
-from agentmem.write.vectors import embed_or_none
 
 logger = logging.getLogger("agentmem")
 
@@ -63,6 +63,7 @@ class Core:
 
     def _wire(self) -> None:
         self._pid = os.getpid()
+        # a recall that began before a reindex keeps the threads it has
         self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
         channels: list[Any] = [load("channels", name)(self.store) for name in CHANNELS]
         self.ingest = Ingest(self.store, self.embedder, self.tokenizer, self.clock)

@@ -13,6 +13,7 @@ from agentmem.clock import Clock, SystemClock, to_utc
 from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
 from agentmem.contracts import Embedder, Selection
 from agentmem.core import Core, open_store
+from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError, RecordNotFoundError
 from agentmem.read.recall import ALL_TIERS
 from agentmem.tokens import as_tokenizer
@@ -31,7 +32,6 @@ from agentmem.types import (
 )
 from agentmem.write.messages import check_text, read_messages
 from agentmem.write.passages import note_passage
-from agentmem.write.vectors import embed_or_none
 
 Moment = datetime | date | str | int | float
 DEFAULT_SESSION = "default"

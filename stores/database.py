@@ -30,6 +30,7 @@ from agentmem.errors import (
 APPLICATION_ID = 0x41474D4D  # "AGMM"
 _ROLLBACK_JOURNAL = 1
 _BUSY_TIMEOUT_MS = 60_000
+_CHECKPOINT_TIMEOUT_MS = 200
 _CACHE_KIB = 65_536
 
 
@@ -62,14 +63,19 @@ class Database:
             yield connection
 
     def checkpoint(self, *, vacuum: bool = False) -> None:
-        """Fold the write-ahead log into the file; `vacuum` also rewrites it without free pages."""
+        """Fold the write-ahead log into the file; `vacuum` also rewrites it without free pages.
+
+        Beside another process's long write it does what it can and leaves the rest to that one's close.
+        """
         with self._write_lock, self._translated(), self._ready_engine().connect() as connection:
             raw = connection.connection.dbapi_connection
             if raw is not None:
                 cursor = raw.cursor()
                 if vacuum:
                     cursor.execute("VACUUM")
+                cursor.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
 
     def close(self) -> None:
         """Release every connection."""

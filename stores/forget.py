@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, delete, func, select
 
-from agentmem.clock import to_micros
+from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Selection
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
@@ -31,13 +31,17 @@ def forget(
     report = ForgetReport(tuple(events.values()), tuple(memories.values()), dry_run)
     if dry_run or not (events or memories):
         return report
+    # times and ids only: the history of a forgotten record must not hold its words
+    for chunk in chunks(list(events)):
+        rows = connection.execute(select(E.id, E.recorded_at).where(E.pk.in_(chunk))).all()
+        for row in rows:
+            notes.record(connection, namespace_pk, [row.id], "remembered", from_micros(row.recorded_at), {})
     _remove_passages(connection, namespace_pk, P.event_pk, list(events))
     _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))
     for chunk in chunks(list(memories)):
         connection.execute(delete(schema.memories).where(M.pk.in_(chunk)))
     for chunk in chunks(list(events)):
         connection.execute(delete(schema.events).where(E.pk.in_(chunk)))
-    # ids only: the history of a forgotten record must not hold its words
     notes.record(connection, namespace_pk, [*report.event_ids, *report.memory_ids], "forgotten", at, {})
     lexical.scrub(connection)
     return report

@@ -27,7 +27,11 @@ def add(
 ) -> None:
     """Store a note with its sources and index rows; the caller holds the write lock."""
     namespace_pk = namespaces.find_or_add(connection, note.namespace).pk
-    if connection.execute(select(M.pk).where(M.namespace_pk == namespace_pk, M.id == note.id)).first():
+    taken = (
+        select(M.pk).where(M.namespace_pk == namespace_pk, M.id == note.id),
+        select(E.pk).where(E.namespace_pk == namespace_pk, E.id == note.id),
+    )
+    if any(connection.execute(statement).first() for statement in taken):
         raise DuplicateIdError(note.id)
     event_pks = _event_pks(connection, namespace_pk, note.source_ids)
     memory_pk: int = connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,19 @@ class SqliteStore:
     def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
         self._written.add(namespace)
         with self._database.write() as connection:
-            return log.append(connection, namespace, events, self._embedder_pk(connection))
+            return log.append(
+                connection, namespace, self._usable(connection, events), self._embedder_pk(connection)
+            )
+
+    @staticmethod
+    def _usable(connection: Connection, events: Sequence[PreparedEvent]) -> list[PreparedEvent]:
+        """The events, without vectors that an embedder made from which the store has moved on meanwhile."""
+        active = vectors.active_embedder(connection)
+        name = "" if active is None else active[1]
+        return [
+            event if event.embedder in ("", name) else replace(event, vectors=None, embedder="")
+            for event in events
+        ]
 
     def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
         with self._database.write() as connection:

@@ -13,7 +13,14 @@ with tempfile.TemporaryDirectory() as folder:
     with agentmem.Memory(database) as memory:
         memory.remember({"name": "Alice", "content": "I adopted a cat called Miso.", "id": "e1"})
         assert memory.recall("What is the cat called?").items[0].id == "e1"
-    command = [str(Path(sys.executable).with_name("agentmem")), "recall", "cat", "--db", str(database), "--json"]
+    command = [
+        str(Path(sys.executable).with_name("agentmem")),
+        "recall",
+        "cat",
+        "--db",
+        str(database),
+        "--json",
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Miso" in answer.stdout, answer
 print(f"the wheel of agentmem {agentmem.__version__} works on Python {sys.version.split()[0]}")

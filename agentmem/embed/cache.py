@@ -11,6 +11,9 @@ import numpy as np
 
 from agentmem.contracts import Embedder, TextKind, Vectors
 
+# what a key, an array header and a table entry take beside the numbers
+_ROW_OVERHEAD = 400
+
 
 class CachedEmbedder:
     """Wraps an embedder with a least-recently-used cache in memory.
@@ -57,7 +60,7 @@ class CachedEmbedder:
         with self._lock:
             # a copy, so that one row does not keep its whole batch alive
             self._rows.update((key, row.copy()) for key, row in rows.items())
-            while self._rows and len(self._rows) * self.dims * 4 > self._max_bytes:
+            while self._rows and len(self._rows) * (self.dims * 4 + _ROW_OVERHEAD) > self._max_bytes:
                 self._rows.popitem(last=False)
 
     @staticmethod

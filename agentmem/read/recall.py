@@ -9,12 +9,12 @@ from time import perf_counter
 
 from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Query, Scored, Store, Tokenizer
+from agentmem.embed.safe import embed_or_none
 from agentmem.read.candidates import Candidate, fold, in_context, next_to, visible
 from agentmem.read.fuse import Fused, fuse
 from agentmem.read.pack import pack
 from agentmem.terms import terms
 from agentmem.types import ChannelTrace, Namespace, Recall, Tier, Trace
-from agentmem.write.vectors import embed_or_none
 
 ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 _DEPTH = 100

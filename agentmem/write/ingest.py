@@ -13,10 +13,10 @@ from hashlib import sha256
 
 from agentmem.clock import Clock
 from agentmem.contracts import Embedder, PreparedEvent, Store, Tokenizer
+from agentmem.embed.safe import embed_or_none
 from agentmem.quote import without_recall
 from agentmem.types import Namespace, NewEvent, Receipt
 from agentmem.write.passages import event_passages
-from agentmem.write.vectors import embed_or_none
 
 # one transaction each, so that an interrupted import keeps what it has done
 BATCH = 512
@@ -113,7 +113,7 @@ class Ingest:
         start = 0
         for item in fresh:
             end = start + len(item.passages)
-            prepared.append(replace(item, vectors=rows[start:end]))
+            prepared.append(replace(item, vectors=rows[start:end], embedder=self._embedder.name))
             start = end
         return prepared, 0
 

@@ -140,7 +140,7 @@ def test_forgetting_removes_words_vectors_and_terms_here_alone(store: Store) -> 
     assert store.match(ME, ("apple",), 5) == []
     assert len(store.nearest(ME, np.array([1.0, 0.0], dtype=np.float32), 5)) == 1
     assert len(store.match(OTHER, ("apple",), 5)) == 1
-    assert [entry.action for entry in store.history(ME, "a")] == ["forgotten"]
+    assert [entry.action for entry in store.history(ME, "a")] == ["remembered", "forgotten"]
 
 
 def test_an_unknown_namespace_is_empty(store: Store) -> None:

@@ -52,7 +52,7 @@ def test_a_question_is_not_a_document(inner: CountingEmbedder) -> None:
 
 
 def test_the_least_recently_used_goes_first(inner: CountingEmbedder) -> None:
-    cached = CachedEmbedder(inner, max_bytes=2 * 16 * 4)
+    cached = CachedEmbedder(inner, max_bytes=2 * (16 * 4 + 400))
 
     cached.embed(["a"])
     cached.embed(["b"])

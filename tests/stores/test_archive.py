@@ -91,7 +91,7 @@ def test_a_restored_memory_recalls_knows_and_remembers_what_was_forgotten(
     with Memory.restore(archive, tmp_path / "new.db") as restored:
         assert restored.recall("cat").items[0].channels["dense"] in (1, 2)
         assert restored.embedder_name == "hash-512"
-        assert [entry.action for entry in restored.history("gone")] == ["forgotten"]
+        assert [entry.action for entry in restored.history("gone")] == ["remembered", "forgotten"]
         assert [entry.action for entry in restored.history("n1")] == ["noted"]
 
 
