@@ -23,7 +23,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from .cases import CASES, Case
+from .case import Case
+from .cases import CASES
 from .launch import INTERPRETED, Choice, Launch, recording
 
 SHARED_LIMIT = {80: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024}

@@ -24,13 +24,15 @@ from .dequantize import check_pages, key_scale, load_halves, value_scale
 from .launch import Choice, Kernel, cdiv, jit, pow2
 from .layout import PAGE, Attended, PageRotation, Pages
 from .merge import merge_into
+from .mma import dot_half
 from .select import check_rotation
 
 CHOICES = (
     Choice(4, 2, {"BT": 32}),
     Choice(4, 3, {"BT": 32}),
-    Choice(8, 2, {"BT": 64}),
     Choice(4, 2, {"BT": 16}),
+    Choice(8, 2, {"BT": 64}),
+    Choice(8, 2, {"BT": 32}),
 )
 MAX_QUERIES = 8
 MAX_ROWS = 64
@@ -39,10 +41,21 @@ FILL_PROGRAMS = 264
 
 
 @jit
-def dot(a: tl.tensor, b: tl.tensor, EXACT: tl.constexpr) -> tl.tensor:
-    if EXACT:
-        return tl.dot(a, b, input_precision="tf32x3")
-    return tl.dot(a.to(tl.float16), b.to(tl.float16))
+def load_query(
+    p_q: tl.tensor,
+    pid: tl.tensor,
+    o_m: tl.tensor,
+    o_c: tl.tensor,
+    factor: tl.tensor,
+    ROWS: tl.constexpr,
+    D: tl.constexpr,
+) -> tl.tensor:
+    """Columns `o_c` of both halves of the queries, scaled so that scores come in units of log 2."""
+    o_q = (pid * ROWS + o_m)[:, None] * D + o_c[None, :]
+    mask = (o_m < ROWS)[:, None] & (o_c < D // 2)[None, :]
+    low = tl.load(p_q + o_q, mask=mask, other=0.0).to(tl.float32) * (factor * 1.4426950408889634)
+    high = tl.load(p_q + o_q + D // 2, mask=mask, other=0.0).to(tl.float32) * (factor * 1.4426950408889634)
+    return low, high
 
 
 @jit
@@ -75,11 +88,12 @@ def attend_body(
     BM: tl.constexpr,
     D: tl.constexpr,
     BH: tl.constexpr,
+    BC: tl.constexpr,
     K_BITS: tl.constexpr,
     V_BITS: tl.constexpr,
     PAGE: tl.constexpr,
     TURN: tl.constexpr,
-    EXACT: tl.constexpr,
+    WIDE: tl.constexpr,
     BT: tl.constexpr,
 ) -> None:
     GROUPS: tl.constexpr = (D + 63) // 64
@@ -88,15 +102,14 @@ def attend_body(
     # divided in 32 bits: a 64-bit division is a call, with a stack
     batch, head = (problem // n_heads).to(tl.int64), problem % n_heads
     pid = problem.to(tl.int64)
-    o_m = tl.arange(0, BM)
+    # more rows than a tile holds go to another program, which finds the pages in L2
+    o_m = tl.program_id(2) * BM + tl.arange(0, BM)
     o_c = tl.arange(0, BH)
-    m_c = o_c < D // 2
-    m_q = (o_m < ROWS)[:, None] & m_c[None, :]
+    # codes come by the byte, floats by the element
+    K_UNIT: tl.constexpr = 16 if K_BITS == 16 else 8
+    V_UNIT: tl.constexpr = 16 if V_BITS == 16 else 8
     # query heads of a KV head and their tokens lie back to back: [BM, D/2] each
-    o_q = (pid * ROWS + o_m)[:, None] * D + o_c[None, :]
-    # scores in units of log 2
-    b_q0 = tl.load(p_q + o_q, mask=m_q, other=0.0).to(tl.float32) * (factor * 1.4426950408889634)
-    b_q1 = tl.load(p_q + o_q + D // 2, mask=m_q, other=0.0).to(tl.float32) * (factor * 1.4426950408889634)
+    b_q0, b_q1 = load_query(p_q, pid, o_m, o_c, factor, ROWS, D)
     b_max = tl.full([BM], float("-inf"), tl.float32)
     b_sum = tl.zeros([BM], tl.float32)
     b_acc0 = tl.zeros([BM, BH], tl.float32)
@@ -112,46 +125,50 @@ def attend_body(
         o_page = batch * s_pool + head * n_pages + page
         o_t = (step % (PAGE // BT)) * BT + tl.arange(0, BT)
         m_t = o_t < held
-        # [BT, D/2] each
-        b_k0, b_k1 = load_halves(
-            p_k + o_page * PAGE * (D * K_BITS // (16 if K_BITS == 16 else 8)), o_t, m_t, K_BITS, D, BH
-        )
-        if K_BITS != 16:
-            s0, s1 = key_scale(p_k_scale + o_page * D, D, BH)
-            z0, z1 = key_scale(p_k_zero + o_page * D, D, BH)
-            b_k0 = b_k0 * s0[None, :] + z0[None, :]
-            b_k1 = b_k1 * s1[None, :] + z1[None, :]
-        b_p0, b_p1 = b_q0, b_q1
-        if TURN:
-            o_a = tl.load(p_rows + batch * s_rows + page).to(tl.int64) * (D // 2) + o_c
-            # [D/2]
-            cos = tl.load(p_cos + o_a, mask=m_c, other=0.0)[None, :]
-            sin = tl.load(p_sin + o_a, mask=m_c, other=0.0)[None, :]
-            b_p0, b_p1 = b_q0 * cos + b_q1 * sin, b_q1 * cos - b_q0 * sin
-            o_i = o_t[:, None] * (D // 2) + o_c[None, :]
-            m_i = (o_t >= 0)[:, None] & m_c[None, :]
-            # [BT, D/2]
-            cos = tl.load(p_offset_cos + o_i, mask=m_i, other=0.0)
-            sin = tl.load(p_offset_sin + o_i, mask=m_i, other=0.0)
-            b_k0, b_k1 = b_k0 * cos - b_k1 * sin, b_k1 * cos + b_k0 * sin
-        # [BM, BT]
-        b_s = dot(b_p0, tl.trans(b_k0), EXACT) + dot(b_p1, tl.trans(b_k1), EXACT)
+        b_s = tl.zeros([BM, BT], tl.float32)
+        for column in tl.static_range(0, BH, BC):
+            o_k = column + tl.arange(0, BC)
+            m_k = o_k < D // 2
+            if BC < BH:
+                # too wide to stay in registers next to the keys; L1 has it
+                b_p0, b_p1 = load_query(p_q, pid, o_m, o_k, factor, ROWS, D)
+            else:
+                b_p0, b_p1 = b_q0, b_q1
+            # [BT, BC] each
+            b_k0, b_k1 = load_halves(p_k + o_page * (PAGE * D * K_BITS // K_UNIT), o_t, m_t, o_k, K_BITS, D)
+            if K_BITS != 16:
+                s0, s1 = key_scale(p_k_scale + o_page * D, o_k, D)
+                z0, z1 = key_scale(p_k_zero + o_page * D, o_k, D)
+                b_k0 = b_k0 * s0[None, :] + z0[None, :]
+                b_k1 = b_k1 * s1[None, :] + z1[None, :]
+            if TURN:
+                o_a = tl.load(p_rows + batch * s_rows + page).to(tl.int64) * (D // 2) + o_k
+                # [1, BC]
+                cos = tl.load(p_cos + o_a, mask=m_k, other=0.0)[None, :]
+                sin = tl.load(p_sin + o_a, mask=m_k, other=0.0)[None, :]
+                b_p0, b_p1 = b_p0 * cos + b_p1 * sin, b_p1 * cos - b_p0 * sin
+                o_i = o_t[:, None] * (D // 2) + o_k[None, :]
+                m_i = (o_t >= 0)[:, None] & m_k[None, :]
+                # [BT, BC]
+                cos = tl.load(p_offset_cos + o_i, mask=m_i, other=0.0)
+                sin = tl.load(p_offset_sin + o_i, mask=m_i, other=0.0)
+                b_k0, b_k1 = b_k0 * cos - b_k1 * sin, b_k1 * cos + b_k0 * sin
+            # [BM, BT]
+            b_s += dot_half(b_p0, tl.trans(b_k0), WIDE) + dot_half(b_p1, tl.trans(b_k1), WIDE)
         b_s = tl.where(m_t[None, :], b_s, float("-inf"))
         top = tl.maximum(b_max, tl.max(b_s, axis=1))
         base = tl.where(top == float("-inf"), 0.0, top)
         keep = tl.exp2(b_max - base)
         b_w = tl.exp2(b_s - base[:, None])
         # [BT, D/2] each
-        b_v0, b_v1 = load_halves(
-            p_v + o_page * PAGE * (D * V_BITS // (16 if V_BITS == 16 else 8)), o_t, m_t, V_BITS, D, BH
-        )
+        b_v0, b_v1 = load_halves(p_v + o_page * (PAGE * D * V_BITS // V_UNIT), o_t, m_t, o_c, V_BITS, D)
         if V_BITS != 16:
-            s0, s1 = value_scale(p_v_scale + o_page * PAGE * GROUPS, o_t, m_t, D, BH)
-            z0, z1 = value_scale(p_v_zero + o_page * PAGE * GROUPS, o_t, m_t, D, BH)
+            s0, s1 = value_scale(p_v_scale + o_page * PAGE * GROUPS, o_t, m_t, o_c, D)
+            z0, z1 = value_scale(p_v_zero + o_page * PAGE * GROUPS, o_t, m_t, o_c, D)
             b_v0 = b_v0 * s0 + z0
             b_v1 = b_v1 * s1 + z1
-        b_acc0 = b_acc0 * keep[:, None] + dot(b_w, b_v0, EXACT)
-        b_acc1 = b_acc1 * keep[:, None] + dot(b_w, b_v1, EXACT)
+        b_acc0 = b_acc0 * keep[:, None] + dot_half(b_w, b_v0, WIDE)
+        b_acc1 = b_acc1 * keep[:, None] + dot_half(b_w, b_v1, WIDE)
         b_sum = b_sum * keep + tl.sum(b_w, axis=1)
         b_max = top
 
@@ -160,12 +177,22 @@ def attend_body(
     b_lse = tl.where(some, (b_max + tl.log2(tl.where(some, b_sum, 1.0))) * 0.6931471805599453, float("-inf"))
     o_row = (split.to(tl.int64) * tl.num_programs(1) + pid) * ROWS + o_m
     o_o = o_row[:, None] * D + o_c[None, :]
+    m_q = (o_m < ROWS)[:, None] & (o_c < D // 2)[None, :]
     tl.store(p_out + o_o, (b_acc0 * b_over[:, None]).to(p_out.dtype.element_ty), mask=m_q)
     tl.store(p_out + o_o + D // 2, (b_acc1 * b_over[:, None]).to(p_out.dtype.element_ty), mask=m_q)
     tl.store(p_lse + o_row, b_lse, mask=o_m < ROWS)
 
 
-attend = Kernel(attend_body, CHOICES, key=("n_each", "ROWS", "D", "K_BITS", "V_BITS", "TURN", "EXACT"))
+attend = Kernel(attend_body, CHOICES, key=("n_each", "ROWS", "D", "K_BITS", "V_BITS", "TURN", "WIDE"))
+
+
+def suits(choice: Choice, dim: int, wide: bool) -> bool:
+    """Whether the choice runs without spills: large tiles need eight warps, small ones cannot feed them."""
+    if dim > 128:
+        return choice.num_warps == 8 and choice.blocks["BT"] == 32
+    if choice.num_warps == 8:
+        return dim == 128 and choice.blocks["BT"] == 64 and not wide
+    return choice.blocks["BT"] > 16 or not wide
 
 
 def choose_splits(problems: int, slots: int) -> int:
@@ -239,11 +266,12 @@ def sparse_paged_attention(
     each = cdiv(slots, parts)
     # a split past the last slot would have nothing to say
     parts = cdiv(slots, each)
+    wide = torch.float32 in (q.dtype, pages.k.dtype, pages.v.dtype)
     partial = torch.float32 if parts > 1 else q.dtype
     outs = torch.empty(parts, *q.shape, dtype=partial, device=q.device)
     lses = torch.empty(parts, *q.shape[:-1], dtype=torch.float32, device=q.device)
     attend(
-        lambda meta: (parts, batch * heads),
+        lambda meta: (parts, batch * heads, cdiv(rows, meta["BM"])),
         q,
         pages.k,
         pages.v,
@@ -268,15 +296,17 @@ def sparse_paged_attention(
         heads * held if pool > 1 else 0,
         held if lengths.shape[0] > 1 else 0,
         held if rotation and rotation.rows.shape[0] > 1 else 0,
+        fits=lambda choice: suits(choice, pages.dim, wide),
         ROWS=rows,
-        BM=pow2(rows, 16),
+        BM=min(16 if wide or pages.dim > 128 else 32, pow2(rows, 16)),
         D=pages.dim,
         BH=pow2(pages.dim // 2, 16),
+        BC=32 if wide and pages.dim > 128 else pow2(pages.dim // 2, 16),
         K_BITS=pages.k_bits,
         V_BITS=pages.v_bits,
         PAGE=PAGE,
         TURN=rotation is not None,
-        EXACT=torch.float32 in (q.dtype, pages.k.dtype, pages.v.dtype),
+        WIDE=wide,
     )
     if parts == 1:
         return Attended(outs[0], lses[0])

@@ -19,10 +19,9 @@ from .layout import BITS, GROUP, PAGE, Pages, code_bytes
 
 @jit
 def load_halves(
-    p_tile: tl.tensor, o_t: tl.tensor, m_t: tl.tensor, BITS: tl.constexpr, D: tl.constexpr, BH: tl.constexpr
+    p_tile: tl.tensor, o_t: tl.tensor, m_t: tl.tensor, o_c: tl.tensor, BITS: tl.constexpr, D: tl.constexpr
 ) -> tl.tensor:
-    """Both halves of tokens `o_t` of a page as fp32 `[BT, D/2]`, codes or plain floats; 0 where masked."""
-    o_c = tl.arange(0, BH)
+    """Columns `o_c` of both halves of a page's tokens `o_t`, codes or plain floats, as fp32; 0 where masked."""
     mask = m_t[:, None] & (o_c < D // 2)[None, :]
     if BITS == 16:
         p_low = p_tile + o_t[:, None] * D + o_c[None, :]
@@ -47,24 +46,22 @@ def load_halves(
 
 
 @jit
-def key_scale(p_scale: tl.tensor, D: tl.constexpr, BH: tl.constexpr) -> tl.tensor:
-    """A page's key scales or zeros for both halves, fp32 `[D/2]`."""
-    o_c = tl.arange(0, BH)
+def key_scale(p_scale: tl.tensor, o_c: tl.tensor, D: tl.constexpr) -> tl.tensor:
+    """A page's key scales or zeros for columns `o_c` of both halves, fp32."""
     low = tl.load(p_scale + o_c, mask=o_c < D // 2, other=0.0).to(tl.float32)
     return low, tl.load(p_scale + D // 2 + o_c, mask=o_c < D // 2, other=0.0).to(tl.float32)
 
 
 @jit
 def value_scale(
-    p_scale: tl.tensor, o_t: tl.tensor, m_t: tl.tensor, D: tl.constexpr, BH: tl.constexpr
+    p_scale: tl.tensor, o_t: tl.tensor, m_t: tl.tensor, o_c: tl.tensor, D: tl.constexpr
 ) -> tl.tensor:
-    """A page's value scales or zeros for tokens `o_t`, both halves: fp32, `[BT, 1]` where one group spans a half."""
+    """A page's value scales or zeros for tokens `o_t`: fp32, `[BT, 1]` where one group spans a half."""
     GROUPS: tl.constexpr = (D + 63) // 64
     if D == 64 or D == 128:
         low = tl.load(p_scale + o_t * GROUPS, mask=m_t, other=0.0).to(tl.float32)[:, None]
         high = tl.load(p_scale + o_t * GROUPS + GROUPS - 1, mask=m_t, other=0.0).to(tl.float32)[:, None]
     else:
-        o_c = tl.arange(0, BH)
         mask = m_t[:, None] & (o_c < D // 2)[None, :]
         p_row = p_scale + o_t[:, None] * GROUPS
         low = tl.load(p_row + (o_c // 64)[None, :], mask=mask, other=0.0).to(tl.float32)
@@ -97,15 +94,15 @@ def unpack_body(
     o_c = tl.arange(0, BH)
     m_t = page * PAGE + o_t < n_tokens
     # [BT, D/2] each
-    low, high = load_halves(p_codes + o_page * PAGE * (D * BITS // 8), o_t, m_t, BITS, D, BH)
+    low, high = load_halves(p_codes + o_page * PAGE * (D * BITS // 8), o_t, m_t, o_c, BITS, D)
     if BY_TOKEN:
         GROUPS: tl.constexpr = (D + 63) // 64
-        s_low, s_high = value_scale(p_scale + o_page * PAGE * GROUPS, o_t, m_t, D, BH)
-        z_low, z_high = value_scale(p_zero + o_page * PAGE * GROUPS, o_t, m_t, D, BH)
+        s_low, s_high = value_scale(p_scale + o_page * PAGE * GROUPS, o_t, m_t, o_c, D)
+        z_low, z_high = value_scale(p_zero + o_page * PAGE * GROUPS, o_t, m_t, o_c, D)
         low, high = low * s_low + z_low, high * s_high + z_high
     else:
-        s_low, s_high = key_scale(p_scale + o_page * D, D, BH)
-        z_low, z_high = key_scale(p_zero + o_page * D, D, BH)
+        s_low, s_high = key_scale(p_scale + o_page * D, o_c, D)
+        z_low, z_high = key_scale(p_zero + o_page * D, o_c, D)
         low = low * s_low[None, :] + z_low[None, :]
         high = high * s_high[None, :] + z_high[None, :]
     mask = m_t[:, None] & (o_c < D // 2)[None, :]
@@ -116,7 +113,7 @@ def unpack_body(
 
 unpack = Kernel(
     unpack_body,
-    (Choice(4, blocks={"BT": 16}), Choice(8, blocks={"BT": 32})),
+    (Choice(8, blocks={"BT": 16}), Choice(4, blocks={"BT": 8})),
     key=("D", "BITS", "BY_TOKEN"),
 )
 

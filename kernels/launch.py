@@ -98,9 +98,9 @@ class Kernel:
     ) -> None:
         """Launch over `grid(blocks and constants)`.
 
-        `fits(blocks) -> bool`, where given, drops the choices that do not suit these shapes; one must be left.
+        `fits(choice) -> bool`, where given, drops the choices that do not suit these shapes; one must be left.
         """
-        choices = tuple(choice for choice in self.choices if fits is None or fits(choice.blocks))
+        choices = tuple(choice for choice in self.choices if fits is None or fits(choice))
         if _recorded is not None:
             _recorded.append(Launch(self, args, constants, choices))
             return

@@ -43,25 +43,36 @@ def radius_levels(bits: int) -> Tensor:
     return levels
 
 
-def radius_edges(bits: int) -> Tensor:
-    """Decision edges between the levels, in units in which a pair's mean square is 1, fp32 `[2^bits - 1]`."""
-    levels = radius_levels(bits) / 2**0.5
-    return ((levels[1:] + levels[:-1]) / 2).float()
+@lru_cache
+def radius_table(bits: int, device: torch.device | str = "cpu") -> Tensor:
+    """Radius of each level, in units of `norm / sqrt(D / 2)`, fp32 `[2^bits]`."""
+    return (radius_levels(bits) / 2**0.5).float().to(device)
 
 
 @lru_cache
-def codebook(bits: int) -> Tensor:
-    """Both channels of every pair code, fp32 `[2, 2^(2 * bits)]`, in units of `norm / sqrt(D / 2)`."""
-    split = SPLIT[bits]
-    code = torch.arange(2 ** (split.angle + split.radius))
-    sectors = 2 ** (split.angle - 2)
-    level, place = code % 2**split.radius, code // 2**split.radius
-    angle = (place % sectors + 0.5).double() * (torch.pi / 2 / sectors)
-    quadrant = place // sectors
-    radius = radius_levels(split.radius)[level] / 2**0.5
-    a = radius * angle.cos() * (1 - 2 * (quadrant & 1))
-    b = radius * angle.sin() * (1 - 2 * (quadrant >> 1))
-    return torch.stack([a, b]).float()
+def radius_edges(bits: int, device: torch.device | str = "cpu") -> Tensor:
+    """Decision edges between the levels, in the same units, fp32 `[2^bits - 1]`."""
+    levels = radius_levels(bits) / 2**0.5
+    return ((levels[1:] + levels[:-1]) / 2).float().to(device)
+
+
+@lru_cache
+def angle_edges(bits: int, device: torch.device | str = "cpu") -> Tensor:
+    """Cosine and sine of the edges between the sectors of a quadrant, fp32 `[2, 2^(bits - 2) - 1]`."""
+    sectors = 2 ** (bits - 2)
+    edge = torch.arange(1, sectors, dtype=torch.float64) * (torch.pi / 2 / sectors)
+    return torch.stack([edge.cos(), edge.sin()]).float().to(device)
+
+
+@lru_cache
+def angle_table(bits: int, device: torch.device | str = "cpu") -> Tensor:
+    """Cosine and sine of each angle code, sector in the low bits, then both signs: fp32 `[2, 2^bits]`."""
+    code, sectors = torch.arange(2**bits), 2 ** (bits - 2)
+    angle = (code % sectors + 0.5).double() * (torch.pi / 2 / sectors)
+    quadrant = code // sectors
+    a = angle.cos() * (1 - 2 * (quadrant & 1))
+    b = angle.sin() * (1 - 2 * (quadrant >> 1))
+    return torch.stack([a, b]).float().to(device)
 
 
 def random_rotation(dim: int, *, seed: int = 0) -> Tensor:

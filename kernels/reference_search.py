@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .layout import Assignment, Clusters, Kept, PolarKeys, Surprise
-from .polar_code import SPLIT, codebook, radius_edges
+from .polar_code import SPLIT, angle_edges, angle_table, radius_edges, radius_table
 from .reference_pages import wide
 
 
@@ -96,11 +96,11 @@ def polar_codes(y: Tensor, norm: Tensor, bits: int) -> Tensor:
     split, half = SPLIT[bits], y.shape[-1] // 2
     a, b = y[..., :half], y[..., half:]
     sectors = 2 ** (split.angle - 2)
-    edge = torch.arange(1, sectors, dtype=torch.float64, device=y.device) * (torch.pi / 2 / sectors)
-    inside = b.abs().unsqueeze(-1) * edge.cos().to(y.dtype) > a.abs().unsqueeze(-1) * edge.sin().to(y.dtype)
+    cos, sin = angle_edges(split.angle, y.device).to(y.dtype)
+    inside = b.abs().unsqueeze(-1) * cos > a.abs().unsqueeze(-1) * sin
     quadrant = (a < 0).long() + 2 * (b < 0).long()
     radius = (a * a + b * b).unsqueeze(-1) * half
-    edges = radius_edges(split.radius).to(y.device, y.dtype)
+    edges = radius_edges(split.radius, y.device).to(y.dtype)
     level = (radius > (norm * norm)[..., None, None] * edges * edges).sum(dim=-1)
     code: Tensor = level + (inside.sum(dim=-1) + quadrant * sectors) * 2**split.radius
     if bits == 4:
@@ -114,8 +114,10 @@ def polar_decode(keys: PolarKeys, rotation: Tensor, *, bits: int = 4) -> Tensor:
     code = keys.codes.long()
     if bits == 2:
         code = torch.cat([code & 15, code >> 4], dim=-1)
-    table = codebook(bits).to(code.device)
-    y = torch.cat([table[0][code], table[1][code]], dim=-1)
+    split = SPLIT[bits]
+    radius = radius_table(split.radius, code.device)[code % 2**split.radius]
+    cos, sin = angle_table(split.angle, code.device)[:, code // 2**split.radius]
+    y = torch.cat([radius * cos, radius * sin], dim=-1)
     length: Tensor = keys.norm.float() * float(code.shape[-1]) ** -0.5
     return (y * length.unsqueeze(-1)) @ rotation.T.float()
 
