@@ -146,7 +146,7 @@ SEARCH_CASES: tuple[Case, ...] = (
     update_case(20_000, 512, 384, FP32),
     maxsim_case(10_000, 300, BF16, timed=True),
     maxsim_case(10_000, 300, BF16, coded=True, timed=True),
-    maxsim_case(100, 300, FP32, dim=256, words=128),
+    maxsim_case(100, 300, FP32, dim=256, words=64),
     maxsim_case(100, 300, FP16, dim=80, words=5),
     maxsim_case(100, 300, FP32, coded=True),
     entropy_case(2048, 128_256, BF16, timed=True),

@@ -1,8 +1,8 @@
 """k-means on the GPU: assignment by online argmin, update by segments; deterministic, and compiled once for any N, K.
 
 assign: id_n = argmin_k |c_k|^2 - 2 x_n . c_k, lowest on a tie; the N x K table is never stored (FlashAssign of
-Flash-KMeans). Every lane keeps its own running minimum and the tile it came from, so that a tile costs three
-instructions an element besides the tensor cores, and one reduction is done at the end.
+Flash-KMeans). With LANEWISE every lane keeps its own running minimum and the tile it came from, and one reduction
+is done at the end; without, each tile is reduced, which leaves registers for a wider tile. Tuning decides.
 update: points are put in the order of their ids by a stable sort; each centroid's run is summed in that order by a
 fixed number of programs, and their sums added in order. No float atomics: the same input gives the same bits.
 
@@ -18,15 +18,16 @@ from torch import Tensor
 from . import check
 from .launch import INTERPRETED, Choice, Kernel, cdiv, jit, pow2
 from .layout import Assignment, Clusters
-from .mma import dot
+from .mma import dot, dot_rows
 
 ASSIGN_CHOICES = (
-    Choice(8, 3, {"BN": 128, "BK": 64}),
-    Choice(4, 3, {"BN": 64, "BK": 64}),
-    Choice(8, 3, {"BN": 128, "BK": 128}),
+    Choice(8, 3, {"BN": 128, "BK": 64, "LANEWISE": 1}),
+    Choice(4, 3, {"BN": 64, "BK": 64, "LANEWISE": 1}),
+    Choice(8, 3, {"BN": 128, "BK": 128, "LANEWISE": 0}),
+    Choice(8, 2, {"BN": 128, "BK": 256, "LANEWISE": 0}),
 )
-# the third choice holds three 128 x 128 tiles: only narrow operands leave room for it
-WIDEST_CHUNK = 128
+RESIDENT_DIM = 128
+"""Widest 16-bit point that stays in registers while the centroids go by."""
 
 
 @jit
@@ -40,47 +41,58 @@ def assign_body(
     n_clusters: tl.tensor,
     D: tl.constexpr,
     BD: tl.constexpr,
+    RESIDENT: tl.constexpr,
     UPCAST: tl.constexpr,
     BN: tl.constexpr,
     BK: tl.constexpr,
+    LANEWISE: tl.constexpr,
 ) -> None:
     o_n = tl.program_id(0) * BN + tl.arange(0, BN)
     problem = tl.program_id(1).to(tl.int64)
     o_lane = tl.arange(0, BK)
     o_d = tl.arange(0, BD)
     m_n = o_n < n_points
-    p_rows = p_x + (problem * n_points + o_n)[:, None] * D
+    o_x = (problem * n_points + o_n) * D
     p_means = p_c + problem * n_clusters * D
-    # [BN, BD], resident when one chunk holds the whole dim
-    b_x = tl.load(p_rows + o_d[None, :], mask=m_n[:, None] & (o_d < D)[None, :], other=0.0)
-    b_best = tl.full([BN, BK], float("inf"), tl.float32)
-    b_tile = tl.zeros([BN, BK], tl.int32)
+    if RESIDENT:
+        # [BN, BD]
+        b_x = tl.load(p_x + o_x[:, None] + o_d[None, :], mask=m_n[:, None] & (o_d < D)[None, :], other=0.0)
+    best = tl.full([BN], float("inf"), tl.float32)
+    b_ids = tl.zeros([BN], tl.int32)
+    if LANEWISE:
+        b_best = tl.full([BN, BK], float("inf"), tl.float32)
+        b_tile = tl.zeros([BN, BK], tl.int32)
     for start in range(0, n_clusters, BK):
         o_k = start + o_lane
         m_k = o_k < n_clusters
-        # [BD, BK]
-        p_tile = p_means + o_k.to(tl.int64)[None, :] * D
-        b_c = tl.load(p_tile + o_d[:, None], mask=(o_d < D)[:, None] & m_k[None, :], other=0.0)
-        b_dot = dot(b_x, b_c, UPCAST)
-        for chunk in tl.static_range(BD, D, BD):
-            o_e = chunk + o_d
-            b_more = tl.load(p_rows + o_e[None, :], mask=m_n[:, None] & (o_e < D)[None, :], other=0.0)
-            b_c = tl.load(p_tile + o_e[:, None], mask=(o_e < D)[:, None] & m_k[None, :], other=0.0)
-            b_dot += dot(b_more, b_c, UPCAST)
+        o_c = o_k.to(tl.int64) * D
+        if RESIDENT:
+            # [BD, BK]
+            b_c = tl.load(
+                p_means + o_c[None, :] + o_d[:, None], mask=(o_d < D)[:, None] & m_k[None, :], other=0.0
+            )
+            b_dot = dot(b_x, b_c, UPCAST)
+        else:
+            b_dot = dot_rows(p_x, o_x, m_n, p_means, o_c, m_k, D, BD, UPCAST)
         b_square = tl.load(p_square + problem * n_clusters + o_k, mask=m_k, other=float("inf"))
         b_score = b_square[None, :] - 2.0 * b_dot
-        nearer = b_score < b_best
-        b_best = tl.where(nearer, b_score, b_best)
-        b_tile = tl.where(nearer, start, b_tile)
-    best = tl.min(b_best, axis=1)
-    b_ids = tl.min(tl.where(b_best == best[:, None], b_tile + o_lane[None, :], 2147483647), axis=1)
-    b_norm = tl.sum(b_x.to(tl.float32) * b_x.to(tl.float32), axis=1)
-    for chunk in tl.static_range(BD, D, BD):
-        o_e = chunk + o_d
-        b_more = tl.load(p_rows + o_e[None, :], mask=m_n[:, None] & (o_e < D)[None, :], other=0.0).to(
-            tl.float32
-        )
-        b_norm += tl.sum(b_more * b_more, axis=1)
+        if LANEWISE:
+            nearer = b_score < b_best
+            b_best = tl.where(nearer, b_score, b_best)
+            b_tile = tl.where(nearer, start, b_tile)
+        else:
+            least = tl.min(b_score, axis=1)
+            at = tl.min(tl.where(b_score == least[:, None], o_k[None, :], 2147483647), axis=1)
+            b_ids = tl.where(least < best, at, b_ids)
+            best = tl.where(least < best, least, best)
+    if LANEWISE:
+        best = tl.min(b_best, axis=1)
+        b_ids = tl.min(tl.where(b_best == best[:, None], b_tile + o_lane[None, :], 2147483647), axis=1)
+    b_norm = tl.zeros([BN], tl.float32)
+    for start in range(0, D, BD):
+        o_e = start + o_d
+        b_more = tl.load(p_x + o_x[:, None] + o_e[None, :], mask=m_n[:, None] & (o_e < D)[None, :], other=0.0)
+        b_norm += tl.sum(b_more.to(tl.float32) * b_more.to(tl.float32), axis=1)
     b_distance = best + b_norm
     # not a maximum: it would drop a NaN
     b_distance = tl.where(b_distance < 0.0, 0.0, b_distance)
@@ -202,7 +214,8 @@ def kmeans_assign(x: Tensor, centroids: Tensor) -> Assignment:
     ids = torch.empty(x.shape[:-1], dtype=torch.int32, device=x.device)
     distance = torch.empty(x.shape[:-1], dtype=torch.float32, device=x.device)
     square = centroids.float().square().sum(dim=-1)
-    roomy = dim <= WIDEST_CHUNK and x.dtype != torch.float32
+    wide = x.dtype == torch.float32
+    resident = dim <= RESIDENT_DIM and not wide
     assign(
         lambda meta: (cdiv(points, meta["BN"]), problems),
         x,
@@ -212,9 +225,10 @@ def kmeans_assign(x: Tensor, centroids: Tensor) -> Assignment:
         distance,
         points,
         clusters,
-        fits=lambda choice: roomy or choice.blocks["BK"] < 128,
+        fits=lambda choice: resident or (choice.num_warps == 8 and choice.blocks["BK"] == 64),
         D=dim,
-        BD=min(WIDEST_CHUNK if x.dtype != torch.float32 else 64, pow2(dim, 16)),
+        BD=pow2(dim, 16) if resident else 32 if wide else 64,
+        RESIDENT=resident,
         UPCAST=INTERPRETED,
     )
     return Assignment(ids, distance)

@@ -46,6 +46,11 @@ class Pages:
     v_zero: Tensor | None = None
 
     @property
+    def is_cuda(self) -> bool:
+        """Whether the pages lie on a CUDA device."""
+        return bool(self.k.is_cuda)
+
+    @property
     def size_bytes(self) -> int:
         """Bytes held, summaries included."""
         held = (self.k, self.v, self.k_min, self.k_max, self.k_scale, self.k_zero, self.v_scale, self.v_zero)

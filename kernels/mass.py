@@ -17,10 +17,10 @@ from torch import Tensor
 
 from . import check
 from .launch import INTERPRETED, Choice, Kernel, cdiv, jit, pow2
-from .mma import dot
+from .mma import dot, dot_rows
 
 LSE_CHOICES = (Choice(4, 2, {"BM": 64, "BN": 64}), Choice(8, 2, {"BM": 128, "BN": 64}))
-MASS_CHOICES = (Choice(4, 2, {"BM": 64, "BN": 64}), Choice(8, 2, {"BM": 64, "BN": 128}))
+MASS_CHOICES = (Choice(8, 2, {"BM": 64, "BN": 64}), Choice(8, 2, {"BM": 64, "BN": 128}))
 
 
 @jit
@@ -35,6 +35,7 @@ def lse_body(
     SHARED: tl.constexpr,
     D: tl.constexpr,
     BD: tl.constexpr,
+    RESIDENT: tl.constexpr,
     UPCAST: tl.constexpr,
     BM: tl.constexpr,
     BN: tl.constexpr,
@@ -44,21 +45,26 @@ def lse_body(
     o_d = tl.arange(0, BD)
     m_d = o_d < D
     m_m = o_m < n_queries
-    p_row = p_q + (pid.to(tl.int64) * n_queries + o_m)[:, None] * D + o_d[None, :]
+    o_q = (pid.to(tl.int64) * n_queries + o_m) * D
     p_keys = p_k + (pid // SHARED).to(tl.int64) * n_tokens * D
-    # [BM, D]
-    b_q = tl.load(p_row, mask=m_m[:, None] & m_d[None, :], other=0.0)
+    if RESIDENT:
+        # [BM, D]
+        b_q = tl.load(p_q + o_q[:, None] + o_d[None, :], mask=m_m[:, None] & m_d[None, :], other=0.0)
     b_max = tl.full([BM], float("-inf"), tl.float32)
     b_sum = tl.zeros([BM], tl.float32)
     seen = tl.minimum(n_tokens, n_first + (tl.program_id(0) + 1) * BM)
     for start in range(0, seen, BN):
         o_n = start + tl.arange(0, BN)
-        # [D, BN]
-        b_k = tl.load(
-            p_keys + o_n[None, :] * D + o_d[:, None], mask=m_d[:, None] & (o_n < n_tokens)[None, :], other=0.0
-        )
-        b_s = dot(b_q, b_k, UPCAST) * (factor * 1.4426950408889634)
-        visible = (o_n[None, :] <= (n_first + o_m)[:, None]) & (o_n < n_tokens)[None, :]
+        o_k = o_n.to(tl.int64) * D
+        m_n = o_n < n_tokens
+        if RESIDENT:
+            # [D, BN]
+            b_k = tl.load(p_keys + o_k[None, :] + o_d[:, None], mask=m_d[:, None] & m_n[None, :], other=0.0)
+            b_s = dot(b_q, b_k, UPCAST)
+        else:
+            b_s = dot_rows(p_q, o_q, m_m, p_keys, o_k, m_n, D, BD, UPCAST)
+        b_s *= factor * 1.4426950408889634
+        visible = (o_n[None, :] <= (n_first + o_m)[:, None]) & m_n[None, :]
         b_s = tl.where(visible, b_s, float("-inf"))
         top = tl.maximum(b_max, tl.max(b_s, axis=1))
         base = tl.where(top == float("-inf"), 0.0, top)
@@ -81,6 +87,7 @@ def mass_body(
     SHARED: tl.constexpr,
     D: tl.constexpr,
     BD: tl.constexpr,
+    RESIDENT: tl.constexpr,
     UPCAST: tl.constexpr,
     BM: tl.constexpr,
     BN: tl.constexpr,
@@ -90,9 +97,10 @@ def mass_body(
     o_d = tl.arange(0, BD)
     m_d = o_d < D
     m_n = o_n < n_tokens
-    p_keys = p_k + (pid * n_tokens + o_n)[None, :] * D + o_d[:, None]
-    # [D, BN]
-    b_k = tl.load(p_keys, mask=m_d[:, None] & m_n[None, :], other=0.0)
+    o_k = (pid * n_tokens + o_n) * D
+    if RESIDENT:
+        # [D, BN]
+        b_k = tl.load(p_k + o_k[None, :] + o_d[:, None], mask=m_d[:, None] & m_n[None, :], other=0.0)
     b_mass = tl.zeros([BN], tl.float32)
     # queries before the block's first key see none of it
     early = tl.maximum(tl.program_id(0) * BN - n_first, 0) // BM * BM
@@ -101,12 +109,15 @@ def mass_body(
         for start in range(early, n_queries, BM):
             o_m = start + tl.arange(0, BM)
             m_m = o_m < n_queries
-            # [BM, D]
-            b_q = tl.load(
-                p_q + (o_head + o_m)[:, None] * D + o_d[None, :], mask=m_m[:, None] & m_d[None, :], other=0.0
-            )
+            o_q = (o_head + o_m) * D
+            if RESIDENT:
+                # [BM, D]
+                b_q = tl.load(p_q + o_q[:, None] + o_d[None, :], mask=m_m[:, None] & m_d[None, :], other=0.0)
+                b_s = dot(b_q, b_k, UPCAST)
+            else:
+                b_s = dot_rows(p_q, o_q, m_m, p_k, o_k, m_n, D, BD, UPCAST)
             b_lse = tl.load(p_lse + o_head + o_m, mask=m_m, other=0.0)
-            b_s = dot(b_q, b_k, UPCAST) * (factor * 1.4426950408889634)
+            b_s *= factor * 1.4426950408889634
             visible = (o_n[None, :] <= (n_first + o_m)[:, None]) & m_m[:, None]
             b_mass += tl.sum(tl.where(visible, tl.exp2(b_s - b_lse[:, None]), 0.0), axis=0)
     tl.store(p_mass + pid * n_tokens + o_n, b_mass, mask=m_n)
@@ -149,6 +160,7 @@ def attention_mass(q: Tensor, k: Tensor, *, start: int | None = None, scale: flo
     mass = torch.empty(batch, heads, tokens, dtype=torch.float32, device=k.device)
     lse = torch.empty(batch, q_heads, queries, dtype=torch.float32, device=k.device)
     factor = dim**-0.5 if scale is None else float(scale)
+    resident = q.dtype != torch.float32
     row_lse(
         lambda meta: (cdiv(queries, meta["BM"]), batch * q_heads),
         q,
@@ -158,9 +170,11 @@ def attention_mass(q: Tensor, k: Tensor, *, start: int | None = None, scale: flo
         queries,
         tokens,
         first,
+        fits=lambda choice: resident or choice.num_warps == 4,
         SHARED=shared,
         D=dim,
-        BD=pow2(dim, 16),
+        BD=pow2(dim, 16) if resident else 32,
+        RESIDENT=resident,
         UPCAST=INTERPRETED,
     )
     column_mass(
@@ -175,7 +189,8 @@ def attention_mass(q: Tensor, k: Tensor, *, start: int | None = None, scale: flo
         first,
         SHARED=shared,
         D=dim,
-        BD=pow2(dim, 16),
+        BD=pow2(dim, 16) if resident else 32,
+        RESIDENT=resident,
         UPCAST=INTERPRETED,
     )
     return mass

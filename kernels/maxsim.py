@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import check
 from .launch import INTERPRETED, Choice, Kernel, jit, pow2
-from .mma import dot
+from .mma import dot, dot_rows
 
 CHOICES = (Choice(4, 3, {"BT": 64}), Choice(4, 2, {"BT": 128}), Choice(8, 3, {"BT": 128}))
 MAX_QUERY_TOKENS = 128
@@ -38,6 +38,7 @@ def maxsim_body(
     BD: tl.constexpr,
     BL: tl.constexpr,
     CODED: tl.constexpr,
+    RESIDENT: tl.constexpr,
     UPCAST: tl.constexpr,
     BT: tl.constexpr,
 ) -> None:
@@ -47,23 +48,28 @@ def maxsim_body(
     o_d = tl.arange(0, BD)
     m_d = o_d < D
     m_l = o_l < n_words
-    p_words = p_q + query.to(tl.int64) * n_words * D + o_l[None, :] * D + o_d[:, None]
-    # [D, L]
-    b_q = tl.load(p_words, mask=m_d[:, None] & m_l[None, :], other=0.0)
+    p_words = p_q + query.to(tl.int64) * n_words * D
+    if RESIDENT:
+        # [D, L]
+        b_q = tl.load(
+            p_words + (o_l * D)[None, :] + o_d[:, None], mask=m_d[:, None] & m_l[None, :], other=0.0
+        )
     begin = tl.load(p_offsets + doc).to(tl.int64)
     n_tokens = (tl.load(p_offsets + doc + 1).to(tl.int64) - begin).to(tl.int32)
     b_best = tl.full([BT, BL], float("-inf"), tl.float32)
     for start in range(0, n_tokens, BT):
         o_t = start + tl.arange(0, BT)
         m_t = o_t < n_tokens
-        # [BT, D]
-        b_d = tl.load(
-            p_docs + (begin + o_t)[:, None] * D + o_d[None, :], mask=m_t[:, None] & m_d[None, :], other=0
-        )
-        if CODED:
-            # exact in any float; by way of fp32, because the interpreter's int8 to bf16 makes NaN
-            b_d = b_d.to(tl.float32).to(b_q.dtype)
-        b_s = dot(b_d, b_q, UPCAST)
+        o_row = (begin + o_t) * D
+        if RESIDENT:
+            # [BT, D]
+            b_d = tl.load(p_docs + o_row[:, None] + o_d[None, :], mask=m_t[:, None] & m_d[None, :], other=0)
+            if CODED:
+                # exact in any float; by way of fp32, because the interpreter's int8 to bf16 makes NaN
+                b_d = b_d.to(tl.float32).to(b_q.dtype)
+            b_s = dot(b_d, b_q, UPCAST)
+        else:
+            b_s = dot_rows(p_docs, o_row, m_t, p_words, o_l * D, m_l, D, BD, UPCAST)
         if CODED:
             b_s *= tl.load(p_scale + begin + o_t, mask=m_t, other=0.0).to(tl.float32)[:, None]
         b_s = tl.where(m_t[:, None], b_s, float("-inf"))
@@ -126,6 +132,7 @@ def maxsim(
     out = torch.empty(amount, documents, dtype=torch.float32, device=queries.device)
     if out.numel() == 0:
         return out
+    resident = queries.dtype != torch.float32
     score_docs(
         lambda meta: (documents * amount,),
         queries,
@@ -138,9 +145,11 @@ def maxsim(
         documents,
         words,
         D=dim,
-        BD=pow2(dim, 16),
+        BD=pow2(dim, 16) if resident else 32,
         BL=pow2(words, 16),
         CODED=scale is not None,
+        fits=lambda choice: resident or choice.num_warps == 8,
+        RESIDENT=resident,
         UPCAST=INTERPRETED,
     )
     return out

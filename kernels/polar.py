@@ -22,8 +22,8 @@ from .layout import PolarKeys
 from .mma import dot_half
 from .polar_code import SPLIT, angle_edges, angle_table, radius_edges, radius_table
 
-ENCODE_CHOICES = (Choice(4, 2, {"BT": 64}), Choice(8, 2, {"BT": 64}), Choice(8, 2, {"BT": 128}))
-SCORE_CHOICES = (Choice(4, 2, {"BT": 64}), Choice(4, 2, {"BT": 32}), Choice(8, 2, {"BT": 64}))
+ENCODE_CHOICES = (Choice(8, 2, {"BT": 64}), Choice(8, 2, {"BT": 128}))
+SCORE_CHOICES = (Choice(8, 2, {"BT": 32}), Choice(8, 2, {"BT": 64}), Choice(4, 2, {"BT": 16}))
 MAX_ROWS = 64
 
 
@@ -257,6 +257,7 @@ def polar_scores(
         out,
         factor * (dim // 2) ** -0.5,
         tokens,
+        fits=lambda choice: dim <= 128 or (choice.num_warps == 8 and choice.blocks["BT"] == 32),
         ROWS=rows,
         BM=pow2(rows, 16),
         D=dim,
