@@ -73,7 +73,7 @@ class Built:
 
 def source(launch: Launch, choice: Choice) -> ASTSource:
     """The launch as the compiler sees it, specialised as at run time: 1 is a constant, multiples of 16 are marked."""
-    names = launch.kernel.body.arg_names
+    names, params = launch.kernel.body.arg_names, launch.kernel.body.params
     values = dict(zip(names, launch.args, strict=False)) | dict(launch.constants) | dict(choice.blocks)
     signature: dict[str, str] = {}
     constants: dict[tuple[int, ...], Any] = {}
@@ -83,14 +83,16 @@ def source(launch: Launch, choice: Choice) -> ASTSource:
         if isinstance(value, torch.Tensor):
             signature[name] = "*" + TYPES[value.dtype]
             attrs[(place,)] = [["tt.divisibility", 16]]
-        elif place >= len(launch.args) or value is None or (type(value) is int and value == 1):
+        elif (
+            place >= len(launch.args) or value is None or (value == 1 and not params[place].do_not_specialize)
+        ):
             signature[name] = "constexpr"
             constants[(place,)] = value
         elif isinstance(value, float):
             signature[name] = "fp32"
         else:
             signature[name] = "i32" if -(2**31) <= value < 2**31 else "i64"
-            if value % 16 == 0:
+            if value % 16 == 0 and not params[place].do_not_specialize:
                 attrs[(place,)] = [["tt.divisibility", 16]]
     return ASTSource(launch.kernel.body, signature=signature, constexprs=constants, attrs=attrs)
 

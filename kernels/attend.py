@@ -21,7 +21,7 @@ from torch import Tensor
 
 from . import check
 from .dequantize import check_pages, key_scale, load_halves, value_scale
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import PAGE, Attended, PageRotation, Pages
 from .merge import merge_into
 from .mma import dot_half
@@ -58,7 +58,7 @@ def load_query(
     return low, high
 
 
-@jit
+@jit_any_size
 def attend_body(
     p_q: tl.tensor,
     p_k: tl.tensor,

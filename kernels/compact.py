@@ -10,7 +10,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import Kept
 
 INDEX_CHOICES = (Choice(8, 1, {"BT": 2048}), Choice(8, 1, {"BT": 4096}))
@@ -41,7 +41,7 @@ def index_body(
         tl.store(p_at + row * n_budget + o_slot, -1, mask=(o_slot >= asked) & (o_slot < n_budget))
 
 
-@jit
+@jit_any_size
 def gather_body(
     p_k: tl.tensor,
     p_v: tl.tensor,
@@ -71,7 +71,7 @@ def gather_body(
     tl.store(p_v_out + o_out, b_v, mask=m_out)
 
 
-index = Kernel(index_body, INDEX_CHOICES, key=("n_tokens",))
+index = Kernel(index_body, INDEX_CHOICES)
 gather = Kernel(gather_body, GATHER_CHOICES, key=("D",))
 
 

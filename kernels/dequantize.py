@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import BITS, GROUP, PAGE, Pages, code_bytes
 
 
@@ -69,7 +69,7 @@ def value_scale(
     return low, high
 
 
-@jit
+@jit_any_size
 def unpack_body(
     p_codes: tl.tensor,
     p_scale: tl.tensor,

@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import INTERPRETED, Choice, Kernel, cdiv, jit, pow2
+from .launch import INTERPRETED, Choice, Kernel, cdiv, jit_any_size, pow2
 from .layout import Assignment, Clusters
 from .mma import dot, dot_rows
 
@@ -24,13 +24,13 @@ ASSIGN_CHOICES = (
     Choice(8, 3, {"BN": 128, "BK": 64, "LANEWISE": 1}),
     Choice(4, 3, {"BN": 64, "BK": 64, "LANEWISE": 1}),
     Choice(8, 3, {"BN": 128, "BK": 128, "LANEWISE": 0}),
-    Choice(8, 2, {"BN": 128, "BK": 256, "LANEWISE": 0}),
+    Choice(8, 2, {"BN": 64, "BK": 256, "LANEWISE": 0}),
 )
 RESIDENT_DIM = 128
 """Widest 16-bit point that stays in registers while the centroids go by."""
 
 
-@jit
+@jit_any_size
 def assign_body(
     p_x: tl.tensor,
     p_c: tl.tensor,
@@ -100,7 +100,7 @@ def assign_body(
     tl.store(p_distance + problem * n_points + o_n, b_distance, mask=m_n)
 
 
-@jit
+@jit_any_size
 def sum_body(
     p_x: tl.tensor,
     p_order: tl.tensor,
@@ -140,7 +140,7 @@ def sum_body(
     tl.store(p_part + o_part * D + o_d, b_sum, mask=m_d)
 
 
-@jit
+@jit_any_size
 def mean_body(
     p_part: tl.tensor,
     p_start: tl.tensor,
@@ -170,7 +170,7 @@ def mean_body(
         tl.store(p_new + o_cell, b_new, mask=m_d)
 
 
-assign = Kernel(assign_body, ASSIGN_CHOICES, key=("D", "n_clusters"))
+assign = Kernel(assign_body, ASSIGN_CHOICES, key=("D", "RESIDENT"))
 sum_runs = Kernel(sum_body, (Choice(4, 2, {"BR": 16}), Choice(4, 2, {"BR": 32})), key=("D",))
 take_means = Kernel(mean_body, (Choice(1),))
 

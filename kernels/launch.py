@@ -8,6 +8,7 @@ launches have.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,15 @@ INTERPRETED = (
 def jit(body: Callable[..., Any]) -> Any:
     """`triton.jit`, with a type the checker accepts on a typed function."""
     return triton.jit(body)
+
+
+def jit_any_size(body: Callable[..., Any]) -> Any:
+    """`jit`, compiled once for all sizes (`n_*`) and strides (`s_*`): no special case for 1 or multiples of 16.
+
+    For bodies whose addresses are multiples of a constant, so that alignment does not hang on a size.
+    """
+    names = [name for name in inspect.signature(body).parameters if name.startswith(("n_", "s_"))]
+    return triton.jit(body, do_not_specialize=names)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import INTERPRETED, Choice, Kernel, cdiv, jit, pow2
+from .launch import INTERPRETED, Choice, Kernel, cdiv, jit_any_size, pow2
 from .mma import dot, dot_rows
 
 LSE_CHOICES = (Choice(4, 2, {"BM": 64, "BN": 64}), Choice(8, 2, {"BM": 128, "BN": 64}))
 MASS_CHOICES = (Choice(8, 2, {"BM": 64, "BN": 64}), Choice(8, 2, {"BM": 64, "BN": 128}))
 
 
-@jit
+@jit_any_size
 def lse_body(
     p_q: tl.tensor,
     p_k: tl.tensor,
@@ -74,7 +74,7 @@ def lse_body(
     tl.store(p_lse + pid.to(tl.int64) * n_queries + o_m, b_max + tl.log2(b_sum), mask=m_m)
 
 
-@jit
+@jit_any_size
 def mass_body(
     p_q: tl.tensor,
     p_k: tl.tensor,

@@ -16,14 +16,14 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import INTERPRETED, Choice, Kernel, jit, pow2
+from .launch import INTERPRETED, Choice, Kernel, jit_any_size, pow2
 from .mma import dot, dot_rows
 
 CHOICES = (Choice(4, 3, {"BT": 64}), Choice(4, 2, {"BT": 128}), Choice(8, 3, {"BT": 128}))
 MAX_QUERY_TOKENS = 128
 
 
-@jit
+@jit_any_size
 def maxsim_body(
     p_q: tl.tensor,
     p_docs: tl.tensor,
@@ -83,7 +83,7 @@ def maxsim_body(
     tl.store(p_out + query.to(tl.int64) * n_docs + doc, total)
 
 
-score_docs = Kernel(maxsim_body, CHOICES, key=("n_words", "D", "CODED"))
+score_docs = Kernel(maxsim_body, CHOICES, key=("BL", "D", "CODED"))
 
 
 def maxsim(

@@ -12,13 +12,13 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit_any_size, pow2
 from .layout import Attended
 
 CHOICES = (Choice(4, blocks={"BR": 4}), Choice(1, blocks={"BR": 1}), Choice(4, blocks={"BR": 8}))
 
 
-@jit
+@jit_any_size
 def merge_body(
     p_outs: tl.tensor,
     p_lses: tl.tensor,
@@ -62,7 +62,7 @@ def merge_body(
     tl.store(p_lse + o_r, b_lse, mask=m_r)
 
 
-merge = Kernel(merge_body, CHOICES, key=("n_rows", "D"))
+merge = Kernel(merge_body, CHOICES, key=("D",))
 
 
 def merge_into(outs: Tensor, lses: Tensor, out: Tensor, lse: Tensor) -> None:

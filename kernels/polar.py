@@ -17,7 +17,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import PolarKeys
 from .mma import dot_half
 from .polar_code import SPLIT, angle_edges, angle_table, radius_edges, radius_table
@@ -53,7 +53,7 @@ def pair_code(
     return level + (sector + quadrant * SECTORS) * LEVELS
 
 
-@jit
+@jit_any_size
 def encode_body(
     p_k: tl.tensor,
     p_rotation: tl.tensor,

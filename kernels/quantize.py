@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import BITS, GROUP, PAGE, Pages, code_bytes, pages_for
 
 # bit-equal codes need every product rounded on its own
@@ -107,7 +107,7 @@ def store_range(x: tl.tensor, m_token: tl.tensor, p_min: tl.tensor, p_max: tl.te
     tl.store(p_max, high.to(p_max.dtype.element_ty), mask=m_c)
 
 
-@jit
+@jit_any_size
 def pack_keys_body(
     p_k: tl.tensor,
     p_codes: tl.tensor,
@@ -180,7 +180,7 @@ def quarter_in_group(
     return low, high, tl.sum((m_g & ~(tl.abs(x) <= 65504.0)).to(tl.int32), axis=1), m_g
 
 
-@jit
+@jit_any_size
 def pack_values_body(
     p_v: tl.tensor,
     p_codes: tl.tensor,

@@ -17,14 +17,14 @@ import triton.language as tl
 from torch import Tensor
 
 from . import check
-from .launch import Choice, Kernel, cdiv, jit, pow2
+from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import PAGE, PageRotation, Selection
 
 SCORE_CHOICES = (Choice(4, blocks={"BP": 16}), Choice(4, blocks={"BP": 32}), Choice(8, blocks={"BP": 32}))
 RANK_CHOICES = (Choice(4, blocks={"BI": 32, "BJ": 128}), Choice(4, blocks={"BI": 64, "BJ": 64}))
 
 
-@jit
+@jit_any_size
 def score_body(
     p_q: tl.tensor,
     p_low: tl.tensor,
@@ -134,8 +134,8 @@ def rank_body(
     tl.store(p_best + pid * n_wanted + b_rank, b_i, mask=taken)
 
 
-score_pages = Kernel(score_body, SCORE_CHOICES, key=("n_pages", "SHARED", "D", "BOUND", "TURN"))
-rank_pages = Kernel(rank_body, RANK_CHOICES, key=("n_pages",))
+score_pages = Kernel(score_body, SCORE_CHOICES, key=("SHARED", "D", "BOUND", "TURN"))
+rank_pages = Kernel(rank_body, RANK_CHOICES)
 
 
 def check_rotation(op: str, rotation: PageRotation, pool: int, pages: int, dim: int) -> None:
