@@ -21,7 +21,6 @@ _DEPTH = 100
 # a filter that leaves nothing of so many is answered with what it left
 _DEEPEST = 25_600
 _SEEDS = 30
-_MIN_FETCHED = 100
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
 
@@ -61,7 +60,7 @@ class Recaller:
         vector = embed_or_none(self._embedder, [text], "query")
         embed_seconds = perf_counter() - start
         query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
-        useful = max(_MIN_FETCHED, budget_tokens // _TOKENS_PER_LINE, 2 * (k or 0))
+        useful = max(_DEPTH, min(budget_tokens // _TOKENS_PER_LINE, _DEEPEST), 2 * (k or 0))
         candidates, window, channel_traces = self._gather(query, tiers, useful)
         candidates, folded = fold(candidates)
         packed = pack(candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=window, k=k)
@@ -85,10 +84,10 @@ class Recaller:
     ) -> tuple[list[Candidate], dict[int, Tier], tuple[ChannelTrace, ...]]:
         """Candidates of these tiers at this time, best first; looks deeper where too many are filtered out."""
         filtered = query.at is not None or tiers != ALL_TIERS
-        depth = max(_DEPTH, useful)
+        depth = useful
         while True:
             proposals, traces = self._propose(query, depth)
-            ranked = fuse(proposals, depth)
+            ranked = fuse(proposals)
             # unfiltered, what the budget cannot reach need not be fetched
             candidates = self._candidates(query, ranked if filtered else ranked[:useful])
             tier_of = _tiers(candidates, proposals.get("recent", ()))

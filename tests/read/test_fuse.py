@@ -20,7 +20,7 @@ def hits(scores: dict[int, float]) -> list[Scored]:
 
 
 def order(proposals: dict[str, dict[int, float]]) -> list[int]:
-    return [entry.passage for entry in fuse({name: hits(found) for name, found in proposals.items()}, 10)]
+    return [entry.passage for entry in fuse({name: hits(found) for name, found in proposals.items()})]
 
 
 def test_what_two_channels_agree_on_comes_before_what_one_puts_first() -> None:
@@ -48,15 +48,27 @@ def test_nothing_proposed_is_nothing_fused() -> None:
 
 
 def test_the_place_in_each_channel_is_told() -> None:
-    fused = fuse({"dense": hits({7: 0.9, 8: 0.2}), "lexical": hits({8: 3.0})}, 10)
+    fused = fuse({"dense": hits({7: 0.9, 8: 0.2}), "lexical": hits({8: 3.0})})
 
     assert {entry.passage: entry.ranks for entry in fused} == {7: {"dense": 1}, 8: {"dense": 2, "lexical": 1}}
 
 
 @given(proposals=rankings)
 def test_every_proposal_is_kept_once_and_best_first(proposals: dict[str, dict[int, float]]) -> None:
-    fused = fuse({name: hits(found) for name, found in proposals.items()}, 10)
+    fused = fuse({name: hits(found) for name, found in proposals.items()})
 
     passages = [entry.passage for entry in fused]
     assert sorted(passages) == sorted({key for found in proposals.values() for key in found})
     assert [entry.score for entry in fused] == sorted((entry.score for entry in fused), reverse=True)
+
+
+def test_asking_deeper_does_not_change_the_order_of_what_was_there() -> None:
+    dense = {key: 0.9 - key / 500 for key in range(200)}
+    lexical = {key: 20.0 - key / 10 for key in range(50, 250)}
+
+    shallow = fuse(
+        {"dense": hits(dict(list(dense.items())[:100])), "lexical": hits(dict(list(lexical.items())[:100]))}
+    )
+    deep = fuse({"dense": hits(dense), "lexical": hits(lexical)})
+
+    assert [entry.passage for entry in deep[:30]] == [entry.passage for entry in shallow[:30]]
