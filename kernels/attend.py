@@ -183,7 +183,7 @@ def attend_body(
     tl.store(p_lse + o_row, b_lse, mask=o_m < ROWS)
 
 
-attend = Kernel(attend_body, CHOICES, key=("n_each", "ROWS", "D", "K_BITS", "V_BITS", "TURN", "WIDE"))
+attend = Kernel(attend_body, CHOICES, key=("ROWS", "D", "K_BITS", "V_BITS", "TURN", "WIDE"))
 
 
 def suits(choice: Choice, dim: int, wide: bool) -> bool:

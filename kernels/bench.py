@@ -32,7 +32,7 @@ from .verify import red_ops
 
 NO_GPU = (
     "nothing timed: {} here. The kernels' times need a GPU of compute capability 8.0 or newer; without one, check\n"
-    "results with `TRITON_INTERPRET=1 python -m agentmem.kernels.verify`, and registers with\n"
+    "results with `TRITON_INTERPRET=1 python -m agentmem.kernels.checks`, and registers with\n"
     "`python -m agentmem.kernels.aot`."
 )
 

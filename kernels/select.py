@@ -20,7 +20,7 @@ from . import check
 from .launch import Choice, Kernel, cdiv, jit, jit_any_size, pow2
 from .layout import PAGE, PageRotation, Selection
 
-SCORE_CHOICES = (Choice(4, blocks={"BP": 16}), Choice(4, blocks={"BP": 32}), Choice(8, blocks={"BP": 32}))
+SCORE_CHOICES = (Choice(4, blocks={"BP": 16}), Choice(8, blocks={"BP": 32}))
 RANK_CHOICES = (Choice(4, blocks={"BI": 32, "BJ": 128}), Choice(4, blocks={"BI": 64, "BJ": 64}))
 
 

@@ -6,8 +6,6 @@ made in poisoned memory, so that a cell nobody wrote shows as NaN.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -120,21 +118,3 @@ def red_ops(checks: tuple[Check, ...], device: torch.device) -> dict[str, list[s
         if found:
             red.setdefault(check.op, []).extend(f"{check.name}: {fault}" for fault in found)
     return red
-
-
-def main() -> int:
-    """Print what is wrong; exit 1 if anything is."""
-    from .checks import CHECKS
-
-    parser = argparse.ArgumentParser(prog="python -m agentmem.kernels.verify", description=__doc__)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    asked = parser.parse_args()
-    red = red_ops(CHECKS, torch.device(asked.device))
-    for lines in red.values():
-        print("\n".join(lines))
-    print(f"{len(CHECKS)} checks of {len({c.op for c in CHECKS})} ops, {len(red)} ops red")
-    return 1 if red else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
