@@ -153,9 +153,11 @@ def restore(database: Database, path: Path) -> tuple[ArchiveReport, tuple[int, i
             str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size
         )
         return report, embedder
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, AgentMemError) and not isinstance(error, NamespaceError):
+    except AgentMemError as error:
+        if not isinstance(error, NamespaceError):
             raise
+        raise ArchiveError(f"{path} is damaged, nothing was taken from it: {error!r}") from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ArchiveError(f"{path} is damaged, nothing was taken from it: {error!r}") from error
     finally:
         reader.close()

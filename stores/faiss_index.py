@@ -189,7 +189,7 @@ class VectorIndexes:
             last = vectors.data_of(connection, header["last_pk"])
             if header["epoch"] > namespace.epoch or last is None or zlib.crc32(last) != header["last_crc"]:
                 raise ValueError("the database was changed behind it")
-            if len(body) != header["bytes"] or zlib.crc32(body) != header["crc"]:
+            if len(body) != header["bytes"] or zlib.crc32(body.data) != header["crc"]:
                 raise ValueError("checksum differs")
             index = faiss.deserialize_index(body)
             if index.d != dims:
@@ -212,7 +212,8 @@ def _is_approximate(index: Any) -> bool:
 
 def _approximate_index(exact: Any, dims: int) -> Any:
     """An inverted file of 8-bit codes with the same content; removal and appending stay cheap."""
-    rows = faiss.rev_swig_ptr(faiss.downcast_index(exact.index).get_xb(), exact.ntotal * dims)
+    flat: Any = faiss.downcast_index(exact.index)
+    rows = faiss.rev_swig_ptr(flat.get_xb(), exact.ntotal * dims)
     rows = rows.reshape(-1, dims)
     lists = int(4 * np.sqrt(exact.ntotal))
     index = faiss.IndexIVFScalarQuantizer(
@@ -227,7 +228,7 @@ def _approximate_index(exact: Any, dims: int) -> Any:
 
 
 def _drop_dead(entry: _Entry, live: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    index = faiss.downcast_index(entry.index)
+    index: Any = faiss.downcast_index(entry.index)
     if _is_approximate(index):
         lists = index.invlists
         parts = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Column, Connection, Select, delete, func, select
 
 from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Selection
@@ -69,8 +69,8 @@ def _selected_memories(connection: Connection, namespace_pk: int, selection: Sel
 def _chosen(
     connection: Connection,
     statement: Select[tuple[int, str]],
-    id_column: schema.Column[str],
-    about_columns: tuple[schema.Column[str], schema.Column[str]],
+    id_column: Column[str],
+    about_columns: tuple[Column[str], Column[str]],
     selection: Selection,
 ) -> dict[int, str]:
     """The rows among these ids whose name is, or whose words mention, what the selection is about."""
@@ -112,7 +112,7 @@ def _resting_only_on(connection: Connection, event_pks: Sequence[int]) -> dict[i
 
 
 def _remove_passages(
-    connection: Connection, namespace_pk: int, owner: schema.Column[int], owner_pks: Sequence[int]
+    connection: Connection, namespace_pk: int, owner: Column[int], owner_pks: Sequence[int]
 ) -> None:
     """Passages with their lexical rows and, by cascade, their vectors."""
     for chunk in chunks(owner_pks):

@@ -107,13 +107,13 @@ def passages_by_key(
         found.update((row.pk, _to_event_passage(row)) for row in rows)
     rest = [key for key in keys if key not in found]
     for chunk in chunks(rest):
-        rows = connection.execute(
+        notes = connection.execute(
             select(P.pk.label("passage_pk"), schema.memories)
             .join(schema.memories, M.pk == P.memory_pk)
             .where(P.namespace_pk == namespace_pk, P.pk.in_(chunk))
         ).all()
-        sources = sources_of(connection, [row.pk for row in rows])
-        for row in rows:
+        sources = sources_of(connection, [row.pk for row in notes])
+        for row in notes:
             since = row.recorded_at if row.valid_from is None else row.valid_from
             found[row.passage_pk] = StoredPassage(
                 key=row.passage_pk,
@@ -134,7 +134,7 @@ def passages_by_key(
 
 def passages_by_seq(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> list[StoredPassage]:
     """The first passage of each event at these positions."""
-    found = []
+    found: list[StoredPassage] = []
     for chunk in chunks(seqs):
         rows = connection.execute(
             _event_passages().where(E.namespace_pk == namespace_pk, E.seq.in_(chunk), P.start == 0)

@@ -61,7 +61,7 @@ def passage_texts(database: Database, batch: int) -> Iterator[list[tuple[int, st
         yield [(row.pk, texts[row.pk]) for row in rows if row.pk in texts]
 
 
-def _index_texts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]:
+def _index_texts(connection: Connection, rows: Sequence[Row[Any, Any, Any, Any]]) -> dict[int, str]:
     found: dict[int, str] = {}
     by_event: dict[int, dict[int, int]] = {}
     for row in rows:

@@ -47,7 +47,10 @@ namespaces = Table(
     sqlite_autoincrement=True,
 )
 
-_namespace = lambda: Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), nullable=False)  # noqa: E731
+
+def _namespace() -> Column[int]:
+    return Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), nullable=False)
+
 
 events = Table(
     "events",
