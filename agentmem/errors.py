@@ -12,6 +12,7 @@ AgentMemError
 │   └── EmbedderMismatchError             the store was built with another embedder
 ├── ClosedError (RuntimeError)            this memory has been closed
 ├── EvalDataError (ValueError)            an evaluation's data is absent or not in its format
+├── PeerUnavailableError (RuntimeError)   another memory system cannot be run beside ours here
 └── StoreError (RuntimeError)             the database could not do what was asked
     ├── NotADatabaseError                 the file is not an agentmem database
     ├── NewerSchemaError                  the database was written by a newer agentmem
@@ -97,6 +98,14 @@ class ClosedError(AgentMemError, RuntimeError):
 
 class EvalDataError(AgentMemError, ValueError):
     """An evaluation's data is absent or not in its format."""
+
+
+class PeerUnavailableError(AgentMemError, RuntimeError):
+    """Another memory system cannot be run beside ours here."""
+
+    def __init__(self, peer: str, reason: str) -> None:
+        super().__init__(f"{peer} cannot run here: {reason}")
+        self.reason = reason
 
 
 class StoreError(AgentMemError, RuntimeError):

@@ -21,7 +21,7 @@ from . import report, summary
 from .machine import describe, peak_memory_mib
 from .run import Answered, Run
 from .show import show_answers
-from .systems import SYSTEMS
+from .systems import DEFAULT, PEERS, SYSTEMS
 from .task import Dataset
 
 
@@ -33,6 +33,7 @@ def locomo(
     limit: int | None,
     as_json: bool,
     sample: bool,
+    peers: bool = False,
 ) -> int:
     """Evaluate on a LoCoMo file, or on the packaged sample; returns an exit status.
 
@@ -41,10 +42,17 @@ def locomo(
         InvalidInputError: an unknown system.
     """
     dataset = _dataset(data, sample)
-    wanted = systems or list(SYSTEMS)
+    wanted = list(dict.fromkeys([*(systems or DEFAULT), *(PEERS if peers else ())]))
     if unknown := set(wanted) - set(SYSTEMS):
         raise InvalidInputError(f"unknown systems {sorted(unknown)}; known: {', '.join(SYSTEMS)}")
-    arguments = {"data": str(data), "embedder": embedder, "systems": wanted, "limit": limit, "sample": sample}
+    arguments = {
+        "data": str(data),
+        "embedder": embedder,
+        "systems": wanted,
+        "limit": limit,
+        "sample": sample,
+        "peers": peers,
+    }
     folder = out or Path("out", f"locomo-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     result = _evaluate(dataset, wanted, embedder, limit, folder, arguments)
     if as_json:
@@ -60,7 +68,7 @@ def demo(out: Path | None, as_json: bool) -> int:
     folder = out or Path("out", f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     if not as_json:
         show_answers(dataset.conversations[0], Console())
-    result = _evaluate(dataset, list(SYSTEMS), None, None, folder, {"sample": True})
+    result = _evaluate(dataset, DEFAULT, None, None, folder, {"sample": True})
     if as_json:
         print(json.dumps(result))
     else:
@@ -96,12 +104,14 @@ def _evaluate(
     with (folder / "questions.jsonl").open("w", encoding="utf-8") as lines, _bar() as bar:
         task = bar.add_task("", total=None)
         try:
-            for answer in run.answers(
+            for answered in run.answers(
                 limit,
                 lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
             ):
-                answers.append(answer)
-                lines.write(json.dumps(answer.as_json(), ensure_ascii=False) + "\n")
+                answers.extend(answered)
+                lines.writelines(
+                    json.dumps(answer.as_json(), ensure_ascii=False) + "\n" for answer in answered
+                )
                 lines.flush()
         except KeyboardInterrupt:
             partial = True
@@ -142,6 +152,8 @@ def _print(result: dict[str, Any], folder: Path, groups: Sequence[str]) -> None:
         console.print(summary.table(result, group, summary.RANKING))
         console.print(summary.table(result, group, summary.CONTEXT))
     console.print(summary.cost_table(result))
+    for line in summary.unavailable(result):
+        console.print(f"not run here: {line}", markup=False)
     machine = result["machine"]
     console.print(
         f"{result['embedder']}, budgets in {result['tokenizer']} tokens; {machine['cpu']}, {machine['cores']} cores; "
@@ -150,6 +162,7 @@ def _print(result: dict[str, Any], folder: Path, groups: Sequence[str]) -> None:
     defects = result["data"]["defects"]
     console.print(
         f"evidence ids mended {defects['mended']}, not in the data {len(defects['dangling'])}; "
-        f"questions without evidence, left out: {defects['without_evidence']}"
+        f"questions without evidence, left out: {defects['without_evidence']}; "
+        f"turns empty or repeated, left out: {len(defects['turns'])}"
     )
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -45,18 +45,24 @@ def load(path: Path | None) -> Dataset:
         raise EvalDataError(f"no file at {path}. {WHERE}")
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EvalDataError(f"{path} cannot be read: {error.strerror}. {WHERE}") from error
     except ValueError as error:
         raise EvalDataError(f"{path} is not JSON: {error}. {WHERE}") from error
+    if not isinstance(samples, list):
+        raise EvalDataError(f"{path} is not in LoCoMo's format: not a list of conversations. {WHERE}")
     defects = _Defects()
-    try:
-        conversations = tuple(_conversation(sample, place, defects) for place, sample in enumerate(samples))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise EvalDataError(
-            f"{path} is not in LoCoMo's format: {type(error).__name__} {error}. {WHERE}"
-        ) from error
+    conversations = []
+    for place, sample in enumerate(samples):
+        try:
+            conversations.append(_conversation(sample, place, defects))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EvalDataError(
+                f"{path} is not in LoCoMo's format: conversation {place}: {type(error).__name__} {error}. {WHERE}"
+            ) from error
     if not conversations:
         raise EvalDataError(f"{path} holds no conversation. {WHERE}")
-    return Dataset(path.stem, str(path), conversations, defects.counted())
+    return Dataset(path.stem, str(path), tuple(conversations), defects.counted())
 
 
 class _Defects:
@@ -66,23 +72,27 @@ class _Defects:
         self.mended = 0
         self.dangling: list[str] = []
         self.without_evidence = 0
+        self.turns: list[str] = []
 
     def counted(self) -> Defects:
-        return Defects(self.mended, tuple(self.dangling), self.without_evidence)
+        return Defects(self.mended, tuple(self.dangling), self.without_evidence, tuple(self.turns))
 
 
 def _conversation(sample: Mapping[str, Any], place: int, defects: _Defects) -> Conversation:
     name = str(sample.get("sample_id", f"conversation-{place}"))
     dialogue = sample["conversation"]
     numbers = sorted(int(match[1]) for key in dialogue if (match := _SESSION.match(key)))
-    turns = tuple(
-        _turn(turn, f"session_{number}", at)
-        for number in numbers
-        for at in [read_date(dialogue[f"session_{number}_date_time"])]
-        for turn in dialogue[f"session_{number}"]
-    )
-    known = {turn.id for turn in turns}
-    return Conversation(name, turns, tuple(_question(item, name, known, defects) for item in sample["qa"]))
+    turns: dict[str, Turn] = {}
+    for number in numbers:
+        at = read_date(dialogue[f"session_{number}_date_time"])
+        for item in dialogue[f"session_{number}"]:
+            turn = _turn(item, f"session_{number}", at)
+            if turn.content and turn.id not in turns:
+                turns[turn.id] = turn
+            else:
+                defects.turns.append(f"{name} {turn.id!r} {'repeated' if turn.content else 'empty'}")
+    questions = tuple(_question(item, name, turns.keys(), defects) for item in sample["qa"])
+    return Conversation(name, tuple(turns.values()), questions)
 
 
 def read_date(text: str) -> datetime:
@@ -91,24 +101,24 @@ def read_date(text: str) -> datetime:
 
 
 def _turn(turn: Mapping[str, Any], session: str, at: datetime) -> Turn:
-    words = str(turn["text"])
-    caption = turn.get("blip_caption")
-    content = f"{words}\n[image: {caption}]".lstrip() if caption else words
-    return Turn(str(turn["dia_id"]), session, str(turn["speaker"]), at, words, content)
+    words = str(turn.get("text") or "").strip()
+    caption = str(turn.get("blip_caption") or "").strip()
+    content = "\n".join(filter(None, (words, f"[image: {caption}]" if caption else "")))
+    return Turn(str(turn["dia_id"]), session, str(turn["speaker"]), at, words or content, content)
 
 
-def _question(item: Mapping[str, Any], name: str, known: set[str], defects: _Defects) -> Question:
+def _question(item: Mapping[str, Any], name: str, known: Collection[str], defects: _Defects) -> Question:
     category = int(item["category"])
     if category not in CATEGORIES:
         raise ValueError(f"category {category} in {name}")
     evidence: list[str] = []
-    for raw in item.get("evidence") or ():
+    listed = item.get("evidence") or ()
+    for raw in [listed] if isinstance(listed, str) else listed:
         found = [f"D{int(session)}:{int(turn)}" for session, turn in _EVIDENCE.findall(str(raw))]
         defects.mended += bool(found) and found != [raw]
-        for id_ in found:
-            if id_ in known:
-                evidence.append(id_)
-        if not found or not known.issuperset(found):
+        there = [id_ for id_ in found if id_ in known]
+        evidence.extend(there)
+        if not found or there != found:
             defects.dangling.append(f"{name} {raw!r}")
     if not evidence:
         defects.without_evidence += 1

@@ -40,10 +40,15 @@ def reciprocal_rank(ranked: Sequence[str], evidence: Collection[str]) -> float:
     return next((1 / place for place, id_ in enumerate(ranked, 1) if id_ in wanted), 0.0)
 
 
-def verbatim(text: str, words: Sequence[str]) -> float:
-    """Share of the evidence turns whose own words are in the text, white space aside."""
+def quoted(text: str, words: Sequence[str]) -> list[bool]:
+    """Which turns have their own words in the text, white space aside."""
     flat = " ".join(text.split())
-    return sum(" ".join(turn.split()) in flat for turn in words) / len(words)
+    return [" ".join(turn.split()) in flat for turn in words]
+
+
+def verbatim(text: str, words: Sequence[str]) -> float:
+    """Share of the evidence turns whose own words are in the text."""
+    return sum(quoted(text, words)) / len(words)
 
 
 def of_ranking(ranked: Sequence[str], evidence: Collection[str]) -> dict[str, float]:

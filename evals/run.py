@@ -1,24 +1,31 @@
 """Runs systems over a dataset, question by question. Knows nothing of files or tables.
 
-Each conversation goes into a fresh store; each question is asked once for the ranking and once per budget.
+Each conversation goes into fresh stores; each question is asked of every system before the next one, so that a run
+cut short still compares them on the same questions.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from agentmem.contracts import Embedder, Tokenizer
+from agentmem.contracts import Tokenizer
+from agentmem.embed.cache import CachedEmbedder
+from agentmem.errors import PeerUnavailableError
 
 from . import metrics
+from .misses import miss
 from .systems import DEPTH, SYSTEMS, System
 from .task import Conversation, Dataset, Packed, Question
 
 Progress = Callable[[str, int, int], None]
+# first, so that what is timed is a question that the store has not just answered
+_TIMED_BUDGET = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,19 @@ class Answered:
             "category": self.question.category,
             "evidence": self.question.evidence,
             "answer": self.question.answer,
-            "ranked": self.ranked[:20],
+            "ranked": self.ranked,
             "miss": self.miss,
             "tokens": self.tokens,
-            "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            "scores": self.scores,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one recall, and those of embedding its question where the system does so."""
+
+    recall: float
+    embed: float
 
 
 @dataclass(slots=True)
@@ -56,15 +71,16 @@ class Costs:
     turns: int = 0
     ingest_seconds: float = 0.0
     size_bytes: int = 0
-    recall_seconds: list[float] = field(default_factory=list)
-    embed_seconds: list[float] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+    unavailable: str = ""
+    """Why it could not be run; empty where it was."""
 
 
 class Run:
     """One evaluation; `answers` may be stopped at any point and `costs` holds what was measured so far."""
 
     def __init__(
-        self, dataset: Dataset, systems: Sequence[str], embedder: Embedder, tokenizer: Tokenizer
+        self, dataset: Dataset, systems: Sequence[str], embedder: CachedEmbedder, tokenizer: Tokenizer
     ) -> None:
         self._dataset = dataset
         self._systems = systems
@@ -72,67 +88,85 @@ class Run:
         self._tokenizer = tokenizer
         self.costs = {name: Costs() for name in systems}
 
-    def answers(self, limit: int | None, progress: Progress) -> Iterator[Answered]:
-        """Every question with evidence (the first `limit` of each conversation), under every system."""
-        for conversation in self._dataset.conversations:
-            questions = [question for question in conversation.questions if question.evidence][:limit]
-            for name in self._systems:
-                yield from self._one(name, conversation, questions, progress)
+    def answers(self, limit: int | None, progress: Progress) -> Iterator[list[Answered]]:
+        """For every question with evidence (the first `limit` of each conversation), what each system found."""
+        chosen = [
+            (conversation, [question for question in conversation.questions if question.evidence][:limit])
+            for conversation in self._dataset.conversations
+        ]
+        total = sum(len(questions) for _, questions in chosen)
+        done = 0
+        for conversation, questions in chosen:
+            with ExitStack() as stack:
+                opened: dict[str, System] = {}
+                for name in self._systems:
+                    progress(f"{conversation.id}: {name} takes it in", done, total)
+                    if (system := self._ingested(name, conversation, stack)) is not None:
+                        opened[name] = system
+                held = {name: system.stored() for name, system in opened.items()}
+                for question in questions:
+                    progress(f"{conversation.id}: asking", done, total)
+                    yield self._ask(opened, held, conversation, question)
+                    done += 1
+                progress(f"{conversation.id}: done", done, total)
 
-    def _one(
-        self, name: str, conversation: Conversation, questions: Sequence[Question], progress: Progress
-    ) -> Iterator[Answered]:
+    def _ingested(self, name: str, conversation: Conversation, stack: ExitStack) -> System | None:
+        """The system holding the conversation; None where it cannot be run."""
         costs = self.costs[name]
-        with tempfile.TemporaryDirectory(prefix="agentmem-eval-") as folder:
-            system = SYSTEMS[name](self._embedder, self._tokenizer, Path(folder))
-            try:
-                start = perf_counter()
-                system.ingest(conversation)
-                costs.ingest_seconds += perf_counter() - start
-                costs.turns += len(conversation.turns)
-                words = {turn.id: turn.words for turn in conversation.turns}
-                for place, question in enumerate(questions):
-                    progress(f"{conversation.id} {name}", place, len(questions))
-                    yield _answer(name, system, conversation.id, question, words, costs)
-                costs.size_bytes += system.size_bytes()
-            finally:
-                system.close()
+        if costs.unavailable:
+            return None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agentmem-eval-")))
+        try:
+            system = SYSTEMS[name](self._embedder, self._tokenizer, folder)
+            stack.callback(system.close)
+            # each system pays for its own vectors
+            self._embedder.clear()
+            start = perf_counter()
+            system.ingest(conversation)
+        except PeerUnavailableError as error:
+            costs.unavailable = error.reason
+            return None
+        costs.ingest_seconds += perf_counter() - start
+        costs.turns += len(conversation.turns)
+
+        def weigh() -> None:
+            costs.size_bytes += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+        stack.callback(weigh)
+        return system
+
+    def _ask(
+        self,
+        systems: Mapping[str, System],
+        held: Mapping[str, set[str]],
+        conversation: Conversation,
+        question: Question,
+    ) -> list[Answered]:
+        # embedded once for all; each system that embeds is charged the same time
+        start = perf_counter()
+        if any(system.embeds for system in systems.values()):
+            self._embedder.embed([question.text], "query")
+        embed_seconds = perf_counter() - start
+        words = {turn.id: turn.words for turn in conversation.turns}
+        wanted = {id_: words[id_] for id_ in question.evidence}
+        answers = []
+        for name, system in systems.items():
+            packed = _packed(system, question.text)
+            timing = Timing(packed[_TIMED_BUDGET].seconds, embed_seconds if system.embeds else 0.0)
+            self.costs[name].timings.append(timing)
+            ranked = tuple(system.rank(question.text, DEPTH))
+            scores = metrics.of_ranking(ranked, question.evidence)
+            for budget, context in packed.items():
+                scores[f"verbatim@{budget}"] = metrics.verbatim(context.text, list(wanted.values()))
+            cause = miss(wanted, held[name], ranked, packed[_TIMED_BUDGET].text)
+            tokens = {budget: context.tokens for budget, context in packed.items()}
+            answers.append(Answered(name, conversation.id, question, scores, ranked, cause, tokens))
+        return answers
 
 
-def _answer(
-    name: str, system: System, conversation: str, question: Question, words: Mapping[str, str], costs: Costs
-) -> Answered:
-    # the first budget is asked first, so that its time includes embedding the question
-    packed: dict[int, Packed] = {budget: system.pack(question.text, budget) for budget in metrics.BUDGETS}
-    first = packed[metrics.BUDGETS[0]]
-    costs.recall_seconds.append(first.seconds)
-    costs.embed_seconds.append(first.embed_seconds)
-    ranked = system.rank(question.text)
-    evidence_words = [words[id_] for id_ in question.evidence]
-    scores = metrics.of_ranking(ranked, question.evidence)
-    scores.update(
-        {
-            f"verbatim@{budget}": metrics.verbatim(found.text, evidence_words)
-            for budget, found in packed.items()
-        }
-    )
-    return Answered(
-        name,
-        conversation,
-        question,
-        scores,
-        tuple(ranked),
-        _miss(ranked, question, scores),
-        {budget: found.tokens for budget, found in packed.items()},
-    )
-
-
-def _miss(ranked: Sequence[str], question: Question, scores: Mapping[str, float]) -> str | None:
-    """Why evidence is not in the 1000-token context; None where all of it is."""
-    if scores["verbatim@1000"] == 1.0:
-        return None
-    if scores["recall@10"] == 1.0:
-        return "in the top 10 but not packed"
-    if metrics.recall_at(ranked, question.evidence, DEPTH) == 1.0:
-        return "ranked below 10"
-    return f"not among {DEPTH}"
+def _packed(system: System, question: str) -> dict[int, Packed]:
+    timed = system.pack(question, _TIMED_BUDGET)
+    return {
+        budget: timed if budget == _TIMED_BUDGET else system.pack(question, budget)
+        for budget in metrics.BUDGETS
+    }

@@ -46,7 +46,7 @@ def summarise(
 
 def _system(answers: Sequence[Answered], costs: Costs) -> dict[str, Any]:
     if not answers:
-        return {"groups": {}, "costs": {}, "misses": {}}
+        return {"groups": {}, "costs": {}, "misses": {}, "unavailable": costs.unavailable}
     groups = {
         group: {
             name: asdict(value)
@@ -56,13 +56,12 @@ def _system(answers: Sequence[Answered], costs: Costs) -> dict[str, Any]:
         }
         for group, numbers in GROUPS.items()
     }
-    embedding = [
-        max(whole - part, 0.0) for whole, part in zip(costs.recall_seconds, costs.embed_seconds, strict=True)
-    ]
-    with_p50, with_p95 = metrics.percentiles_ms(costs.recall_seconds)
-    without_p50, without_p95 = metrics.percentiles_ms(embedding)
+    timings = costs.timings
+    with_p50, with_p95 = metrics.percentiles_ms([timing.recall + timing.embed for timing in timings])
+    without_p50, without_p95 = metrics.percentiles_ms([timing.recall for timing in timings])
     return {
         "groups": groups,
+        "unavailable": "",
         "misses": dict(Counter(answer.miss for answer in answers if answer.miss).most_common()),
         "tokens": {
             str(budget): sum(answer.tokens[budget] for answer in answers) / len(answers)
@@ -90,6 +89,15 @@ def table(summary: Mapping[str, Any], group: str, columns: Sequence[str]) -> Tab
     for name, system in rows.items():
         shown.add_row(name, *(f"{system['groups'][group][column]['value']:.3f}" for column in columns))
     return shown
+
+
+def unavailable(summary: Mapping[str, Any]) -> list[str]:
+    """A line for each system that could not be run, saying why."""
+    return [
+        f"{name}: {system['unavailable']}"
+        for name, system in summary["systems"].items()
+        if system["unavailable"]
+    ]
 
 
 def _label(group: str) -> str:

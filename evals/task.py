@@ -17,7 +17,10 @@ CATEGORIES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message. `words` is what must be found verbatim; `content` adds the caption of an image."""
+    """One message. `words` is what must be found verbatim; `content` adds the caption of an image.
+
+    Where an image came without words, its caption stands for them.
+    """
 
     id: str
     session: str
@@ -48,11 +51,13 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Defects:
-    """What was wrong in the data: evidence ids mended, ids left out, questions without evidence."""
+    """What was wrong in the data: evidence entries mended, entries naming no turn, questions left without
+    evidence, and turns left out because they hold nothing or repeat an id."""
 
     mended: int = 0
     dangling: tuple[str, ...] = ()
     without_evidence: int = 0
+    turns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,8 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A context that a system made for a question."""
+    """A context that a system made for a question. `seconds` leaves out embedding the question."""
 
     text: str
     tokens: int
     seconds: float
-    embed_seconds: float

@@ -37,9 +37,12 @@ def locomo(
     sample: Annotated[
         bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")
     ] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Beside Mem0, LangGraph's stores, LangMem and Chroma, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure evidence recall on LoCoMo, beside baselines."""
+    """Measure evidence recall on LoCoMo, beside baselines and other memory systems."""
     wanted = [name.strip() for part in systems or () for name in part.split(",") if name.strip()]
     raise typer.Exit(
         load("evals", "locomo")(
@@ -50,5 +53,6 @@ def locomo(
             limit=limit,
             as_json=as_json,
             sample=sample,
+            peers=peers,
         )
     )

@@ -19,7 +19,7 @@ DEV = Path(
 )
 
 
-def _write(folder: Path, evidence: list[str]) -> Path:
+def _write(folder: Path, evidence: list[str] | str, *extra: dict[str, str]) -> Path:
     sample = {
         "sample_id": "tiny",
         "conversation": {
@@ -29,6 +29,7 @@ def _write(folder: Path, evidence: list[str]) -> Path:
             "session_1": [
                 {"speaker": "Ann", "dia_id": "D1:1", "text": "Look!", "blip_caption": "a red boat"},
                 {"speaker": "Ben", "dia_id": "D1:2", "text": "Nice boat."},
+                *extra,
             ],
         },
         "qa": [{"question": "What is red?", "answer": "The boat", "evidence": evidence, "category": 4}],
@@ -91,6 +92,30 @@ def test_evidence_that_is_nowhere_is_counted_and_left_out(tmp_path: Path, raw: s
     assert dataset.conversations[0].questions[0].evidence == ()
     assert dataset.defects.dangling == (f"tiny {raw!r}",)
     assert dataset.defects.without_evidence == 1
+
+
+def test_evidence_given_as_one_text_is_read(tmp_path: Path) -> None:
+    (conversation,) = locomo.load(_write(tmp_path, "D1:1")).conversations
+
+    assert conversation.questions[0].evidence == ("D1:1",)
+
+
+def test_a_turn_that_holds_nothing_or_repeats_an_id_is_counted_and_left_out(tmp_path: Path) -> None:
+    empty = {"speaker": "Ann", "dia_id": "D1:3", "text": " "}
+    repeated = {"speaker": "Ann", "dia_id": "D1:2", "text": "Again."}
+
+    dataset = locomo.load(_write(tmp_path, ["D1:1"], empty, repeated))
+
+    assert [turn.id for turn in dataset.conversations[0].turns] == ["D1:1", "D1:2"]
+    assert dataset.defects.turns == ("tiny 'D1:3' empty", "tiny 'D1:2' repeated")
+
+
+def test_an_image_without_words_is_known_by_its_caption(tmp_path: Path) -> None:
+    image = {"speaker": "Ann", "dia_id": "D1:3", "text": "", "blip_caption": "a kite"}
+
+    (conversation,) = locomo.load(_write(tmp_path, ["D1:1"], image)).conversations
+
+    assert conversation.turns[2].words == "[image: a kite]"
 
 
 def test_missing_data_is_told_with_its_source_and_licence() -> None:
