@@ -190,13 +190,12 @@ def main() -> int:
         print("unset TRITON_INTERPRET: the interpreter has nothing to compile", file=sys.stderr)
         return 2
     sample = {case.op: case.name for case in reversed(CASES)}.values()
+
+    def wanted(case: Case) -> bool:
+        return asked.op in case.name and (not asked.sample or case.name in sample)
+
     count = refused = 0
-    for built in build_all(
-        lambda case: asked.op in case.name and (not asked.sample or case.name in sample),
-        tuple(asked.arch),
-        first_choice_only=asked.first,
-        jobs=asked.jobs,
-    ):
+    for built in build_all(wanted, tuple(asked.arch), first_choice_only=asked.first, jobs=asked.jobs):
         count += 1
         refused += bool(built.faults)
         if asked.verbose or built.faults:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from agentmem.kernels.checks import CHECKS
+from agentmem.kernels.launch import Kernel, recording
 from agentmem.kernels.layout import Selection
 from agentmem.kernels.verify import Check, compare, faults, poisoned, red_ops
 
@@ -16,11 +17,30 @@ def test_kernel_agrees_with_its_definition(check: Check, device: torch.device) -
     assert faults(check, device) == []
 
 
-@pytest.mark.parametrize("check", {check.op: check for check in CHECKS}.values(), ids=lambda check: check.op)
-def test_kernel_that_changes_its_inputs_or_forgets_its_output_is_red(
-    check: Check, device: torch.device
+def kernels_of(check: Check) -> list[Kernel]:
+    """What the check launches, recorded."""
+    args, options = check.make(torch.device("cpu"))
+    with recording() as launches:
+        check.kernel(*args, **options)
+    return [launch.kernel for launch in launches]
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_tuning_choice_gives_the_same(
+    check: Check, place: int, device: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison of every op can fail: here the kernel hands out unwritten memory."""
+    """Tuning picks by speed alone, so each choice must be right; the first one is what other tests run."""
+    kernels = [kernel for kernel in kernels_of(check) if len(kernel.choices) > place]
+    for kernel in kernels:
+        monkeypatch.setattr(kernel, "choices", (kernel.choices[place], *kernel.choices))
+
+    assert faults(check, device) == []
+
+
+@pytest.mark.parametrize("check", {check.op: check for check in CHECKS}.values(), ids=lambda check: check.op)
+def test_kernel_that_leaves_a_cell_unwritten_is_red(check: Check, device: torch.device) -> None:
+    """The comparison of every op can fail."""
 
     def forgetful(*args: object, **options: object) -> object:
         done = check.kernel(*args, **options)
