@@ -25,7 +25,8 @@ def quantize_check(
     tokens: int, dim: int, k_bits: int, v_bits: int, dtype: torch.dtype, turned: bool = False
 ) -> Check:
     def make(device: torch.device) -> Inputs:
-        k, v = (floats(1, 2, tokens, dim, device=device, dtype=dtype) * 3 + 1 for _ in range(2))
+        heads = 1 if tokens > 500 else 2
+        k, v = (floats(1, heads, tokens, dim, device=device, dtype=dtype) * 3 + 1 for _ in range(2))
         # a constant channel and a constant token have scale 0
         k[..., 1] = 2.5
         v[:, :, 0] = -1.0

@@ -68,7 +68,9 @@ def encode(x: Tensor, held: Tensor, axis: int, bits: int) -> tuple[Tensor, Tenso
     high = x.masked_fill(~held, -torch.inf).amax(dim=axis, keepdim=True)
     bad = (held & ~(x.abs() <= HALF_MAX)).any(dim=axis, keepdim=True)
     zero = torch.where(bad, torch.nan, low).half()
-    scale = torch.where(bad, 0.0, (high - zero.float()) / levels).clamp(min=0.0, max=HALF_MAX).half()
+    # by a tensor: CUDA divides by a number through its reciprocal, which rounds twice
+    step = (high - zero.float()) / torch.full_like(high, levels)
+    scale = torch.where(bad, 0.0, step).clamp(min=0.0, max=HALF_MAX).half()
     inverse = torch.where(scale > 0, 1.0 / scale.float(), 0.0)
     code = ((x - zero.float()) * inverse + 0.5).floor().clamp(0.0, levels)
     code = torch.where(held & ~bad, code, 0.0).to(torch.uint8)

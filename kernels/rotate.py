@@ -105,6 +105,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, *, out: Tensor | None = None) ->
         heads,
         cos.shape[1] * half if cos.shape[0] > 1 else 0,
         half if cos.shape[1] > 1 else 0,
+        # tuning runs a kernel many times over, which must not be in place
+        fits=lambda choice: out is None or choice is CHOICES[0],
         D=dim,
         R=2 * half,
         BR=pow2(half),
