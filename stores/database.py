@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from agentmem.config import store_url
 from agentmem.errors import (
     NotADatabaseError,
     ReadOnlyStoreError,
@@ -26,6 +27,7 @@ from agentmem.errors import (
     StoreError,
     StoreFullError,
 )
+from agentmem.types import Namespace
 
 APPLICATION_ID = 0x41474D4D  # "AGMM"
 _ROLLBACK_JOURNAL = 1
@@ -34,8 +36,11 @@ _CHECKPOINT_TIMEOUT_MS = 200
 _CACHE_KIB = 65_536
 
 
-class Database:
-    """Transactions on one SQLite file, or on memory where `path` is None."""
+class SqliteDatabase:
+    """Transactions on one SQLite file, or on memory where `path` is None.
+
+    The file has one writer at a time, so the namespaces that `parts.Database` names do not matter here.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -45,8 +50,13 @@ class Database:
             _check_file(path)
         self._engine = self._create_engine()
 
+    @property
+    def url(self) -> str:
+        """The file as a URL."""
+        return "sqlite://" if self.path is None else store_url(self.path)
+
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, namespace: Namespace | None = None) -> Iterator[Connection]:
         """A consistent snapshot; raises `StoreError` and its kin."""
         if self.path is None:
             # memory has one connection, so readers take turns with writers
@@ -57,7 +67,7 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, namespace: Namespace | None = None) -> Iterator[Connection]:
         """The only writer; committed and synced on exit, rolled back on any exception."""
         with self._write_lock, self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
@@ -76,6 +86,17 @@ class Database:
                 cursor.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+    def tidy(self) -> None:
+        """Fold the write-ahead log into the file, whose free pages `secure_delete` has overwritten."""
+        if self.path is not None:
+            self.checkpoint()
+
+    def faults(self) -> list[str]:
+        """What SQLite's own integrity check finds wrong; empty when all is well."""
+        with self.read() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+        return [str(line) for line in found if line != "ok"]
 
     def close(self) -> None:
         """Release every connection."""

@@ -20,7 +20,7 @@ from agentmem.write.passages import event_passages, note_passage
 
 from . import archive, log, namespaces, notes, schema, vectors
 from .chunks import chunks
-from .database import Database
+from .parts import Database
 from .records import sources_of, to_event, to_note
 
 E = schema.events.c

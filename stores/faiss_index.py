@@ -81,7 +81,7 @@ class VectorIndexes:
     def follow(self, connection: Connection, namespace: NamespaceRow, embedder: tuple[int, int]) -> None:
         """Bring a namespace's index up to date, so that the next process finds it on disk."""
         embedder_pk, dims = embedder
-        if namespace.passages >= PERSIST_FROM:
+        if self._folder is not None and namespace.passages >= PERSIST_FROM:
             entry = self._entry(connection, namespace, embedder_pk, dims)
             self._follow(connection, entry, namespace, embedder_pk, dims)
 

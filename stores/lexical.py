@@ -62,7 +62,7 @@ def scrub(connection: Connection) -> None:
     connection.exec_driver_sql("INSERT INTO lexical(lexical) VALUES ('optimize')")
 
 
-class LexicalSearch:
+class Fts5Search:
     """Finds passages by terms; keeps the frequencies of common terms between calls."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from agentmem.write.passages import event_passages, note_passage
 
 from . import log, namespaces, schema, vectors
 from .chunks import chunks
-from .database import Database
+from .parts import Database
 from .records import to_note
 
 P = schema.passages.c

@@ -24,6 +24,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+# the key in `meta` of a random name that tells this database from a copy of another
+STORE_ID = "store_id"
+
 # SQLite gives only INTEGER primary keys the rowid's speed and AUTOINCREMENT's promise of no reuse
 _Key = BigInteger().with_variant(Integer, "sqlite")
 

@@ -1,0 +1,227 @@
+"""`agentmem.contracts.Store` over any SQL database: what is the same for all, in SQLAlchemy Core.
+
+The database, lexical search and vector search are parts handed in; the work is in functions over a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from agentmem.contracts import Passage, PreparedEvent, Scored, Selection, StoredPassage, Vectors
+from agentmem.errors import EmbedderMismatchError, ReadOnlyStoreError
+from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
+
+from . import counts, exchange, forget, log, namespaces, notes, records, reindex, schema, vectors
+from .namespaces import NamespaceRow
+from .parts import Database, LexicalSearch, VectorSearch
+
+
+class SqlStore:
+    """Implements `agentmem.contracts.Store`."""
+
+    def __init__(self, database: Database, lexical: LexicalSearch, indexes: VectorSearch) -> None:
+        self._database = database
+        self._lexical = lexical
+        self._indexes = indexes
+        with self._database.read() as connection:
+            active = vectors.active_embedder(connection)
+        self._embedder = None if active is None else (active[0], active[2])
+        self._written: set[Namespace] = set()
+
+    @property
+    def url(self) -> str:
+        return self._database.url
+
+    @contextmanager
+    def _in(self, namespace: Namespace) -> Iterator[tuple[Connection, NamespaceRow | None]]:
+        with self._database.read(namespace) as connection:
+            yield connection, namespaces.find(connection, namespace)
+
+    def meta(self, key: str) -> str | None:
+        with self._database.read() as connection:
+            if key == "embedder":
+                active = vectors.active_embedder(connection)
+                return None if active is None else active[1]
+            return counts.meta(connection, key)
+
+    def bind_embedder(self, name: str, dims: int) -> None:
+        with self._database.read() as connection:
+            bound = vectors.active_embedder(connection) is not None
+            if bound:
+                key = vectors.bind(connection, name, dims)
+        if not bound:
+            with self._database.write() as connection:
+                key = vectors.bind(connection, name, dims)
+        self._embedder = (key, dims)
+
+    def namespaces(self, prefix: Namespace = ()) -> list[Namespace]:
+        with self._database.read() as connection:
+            return namespaces.below(connection, prefix)
+
+    def known(self, namespace: Namespace, events: Sequence[tuple[str | None, str]]) -> list[str | None]:
+        with self._in(namespace) as (connection, row):
+            return [None] * len(events) if row is None else log.known(connection, row.pk, events)
+
+    def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
+        self._written.add(namespace)
+        with self._database.write(namespace) as connection:
+            return log.append(
+                connection, namespace, self._usable(connection, events), self._embedder_pk(connection)
+            )
+
+    @staticmethod
+    def _usable(connection: Connection, events: Sequence[PreparedEvent]) -> list[PreparedEvent]:
+        """The events, without vectors that an embedder made from which the store has moved on meanwhile."""
+        active = vectors.active_embedder(connection)
+        name = "" if active is None else active[1]
+        return [
+            event if event.embedder in ("", name) else replace(event, vectors=None, embedder="")
+            for event in events
+        ]
+
+    def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
+        with self._database.write(note.namespace) as connection:
+            notes.add(connection, note, passage, vector, self._embedder_pk(connection))
+
+    def _embedder_pk(self, connection: Connection) -> int | None:
+        """The key of our embedder. Raises `EmbedderMismatchError` where another process has changed it."""
+        if self._embedder is None:
+            return None
+        active = vectors.active_embedder(connection)
+        if active is not None and active[0] != self._embedder[0]:
+            columns = schema.embedders.c
+            ours = connection.execute(
+                select(columns.name).where(columns.pk == self._embedder[0])
+            ).scalar_one()
+            raise EmbedderMismatchError(active[1], active[2], ours, self._embedder[1])
+        return self._embedder[0]
+
+    def forget(
+        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
+    ) -> ForgetReport:
+        if dry_run:
+            with self._in(namespace) as (connection, row):
+                if row is None:
+                    return ForgetReport((), (), True)
+                return forget.forget(connection, row.pk, selection, at, dry_run=True)
+        with self._database.write(namespace) as connection:
+            row = namespaces.find(connection, namespace)
+            if row is None:
+                return ForgetReport((), (), False)
+            report = forget.forget(connection, row.pk, selection, at, dry_run=False)
+        if report.event_ids or report.memory_ids:
+            self._indexes.drop(row.pk)
+            self._database.tidy()
+        return report
+
+    def events(
+        self,
+        namespace: Namespace,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        after_seq: int = -1,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Event]:
+        with self._in(namespace) as (connection, row):
+            if row is None:
+                return []
+            return log.read(
+                connection,
+                row.pk,
+                namespace,
+                ids=ids,
+                session=session,
+                after_seq=after_seq,
+                limit=limit,
+                newest=newest,
+            )
+
+    def note(self, namespace: Namespace, note_id: str) -> Note | None:
+        with self._in(namespace) as (connection, row):
+            found = [] if row is None else notes.read(connection, row.pk, namespace, note_id)
+            return found[0] if found else None
+
+    def notes(self, namespace: Namespace) -> list[Note]:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None else notes.read(connection, row.pk, namespace)
+
+    def history(self, namespace: Namespace, record_id: str) -> list[HistoryEntry]:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None else notes.history(connection, row.pk, record_id)
+
+    def nearest(self, namespace: Namespace, vector: Vectors, k: int) -> list[Scored]:
+        with self._in(namespace) as (connection, row):
+            if row is None or self._embedder is None or self._embedder_pk(connection) is None:
+                return []
+            return self._indexes.search(connection, row, self._embedder, vector, k)
+
+    def match(self, namespace: Namespace, terms: Sequence[str], k: int) -> list[Scored]:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None or not terms else self._lexical.match(connection, row, terms, k)
+
+    def recent(self, namespace: Namespace, k: int, until: datetime | None = None) -> list[Scored]:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None else records.recent(connection, row.pk, k, until)
+
+    def passages(self, namespace: Namespace, keys: Sequence[int]) -> dict[int, StoredPassage]:
+        with self._in(namespace) as (connection, row):
+            return {} if row is None else records.passages_by_key(connection, row.pk, keys)
+
+    def neighbours(self, namespace: Namespace, seqs: Sequence[int]) -> list[StoredPassage]:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None else records.passages_by_seq(connection, row.pk, seqs)
+
+    def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
+        with self._database.read(namespace) as connection:
+            return reindex.unembedded(connection, namespace, limit)
+
+    def add_vectors(self, keys: Sequence[int], rows: Vectors) -> None:
+        with self._database.write() as connection:
+            reindex.add_vectors(connection, self._embedder_pk(connection), keys, rows)
+
+    def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
+        count, key = reindex.replace_vectors(self._database, name, dims, batches)
+        self._embedder = (key, dims)
+        return count
+
+    def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
+        return reindex.passage_texts(self._database, batch)
+
+    def stats(self, namespace: Namespace) -> Stats:
+        with self._in(namespace) as (connection, row):
+            found = counts.stats(connection, namespace, row)
+        return replace(found, store_bytes=self._database.size_bytes(), url=self.url)
+
+    def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
+        with self._database.read() as connection:
+            return exchange.export(connection, path, namespace)
+
+    def restore(self, path: Path) -> ArchiveReport:
+        report, self._embedder = exchange.restore(self._database, path)
+        return report
+
+    def check(self) -> list[str]:
+        """What the database's own integrity check finds wrong; empty when all is well."""
+        return self._database.faults()
+
+    def close(self) -> None:
+        try:
+            for namespace in self._written:
+                with self._in(namespace) as (connection, row):
+                    if row is not None and self._embedder is not None:
+                        self._indexes.follow(connection, row, self._embedder)
+            self._written.clear()
+            self._indexes.save()
+            self._database.tidy()
+        except ReadOnlyStoreError:
+            pass
+        finally:
+            self._database.close()
