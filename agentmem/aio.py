@@ -155,6 +155,11 @@ class AsyncMemory:
         """See `Memory.restore`."""
         return cls.wrap(await asyncio.to_thread(lambda: Memory.restore(path, url, **options)))
 
+    @classmethod
+    async def reembed(cls, url: str | Path | None, *, embedder: str | Embedder) -> int:
+        """See `Memory.reembed`."""
+        return await asyncio.to_thread(lambda: Memory.reembed(url, embedder=embedder))
+
     async def reindex(self, *, embedder: str | Embedder | None = None) -> int:
         """See `Memory.reindex`."""
         return await asyncio.to_thread((await self._ready()).reindex, embedder=embedder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 from platformdirs import user_data_path
 
@@ -40,6 +41,12 @@ def store_url(place: str | Path | None) -> str:
 def _file_url(name: str) -> str:
     # only what a URL would read otherwise, so that names stay legible
     return "sqlite:///" + name.replace("%", "%25").replace("?", "%3F")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file that a SQLite URL names, `~` being the user's home; None for memory."""
+    path = unquote(url.partition("://")[2].partition("?")[0]).removeprefix("/")
+    return None if path in ("", ":memory:") else Path(os.path.expanduser(path))
 
 
 def scheme_of(url: str) -> str:

@@ -155,8 +155,11 @@ class Store(Protocol):
     ) -> list[Event]:
         """Events in order of `seq`; `newest` takes the last `limit` instead of the first."""
 
-    def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
-        """Store a semantic memory. Raises `InvalidInputError` if a source is not in the namespace."""
+    def add_note(self, note: Note, passage: Passage, vector: Vectors | None, *, embedder: str = "") -> None:
+        """Store a semantic memory. Raises `InvalidInputError` if a source is not in the namespace.
+
+        `embedder` as in `PreparedEvent`.
+        """
 
     def note(self, namespace: Namespace, note_id: str) -> Note | None:
         """One semantic memory, or None."""
@@ -172,8 +175,11 @@ class Store(Protocol):
     ) -> ForgetReport:
         """Remove what is selected with everything derived from it, and nothing else."""
 
-    def nearest(self, namespace: Namespace, vector: Vectors, k: int) -> list[Scored]:
-        """Passages by cosine to a unit `[dims]` vector, best first."""
+    def nearest(self, namespace: Namespace, vector: Vectors, k: int, *, embedder: str = "") -> list[Scored]:
+        """Passages by cosine to a unit `[dims]` vector, best first.
+
+        Raises `EmbedderMismatchError` where `embedder`, the maker of the vector, is named and is not the store's.
+        """
 
     def match(self, namespace: Namespace, terms: Sequence[str], k: int) -> list[Scored]:
         """Passages by BM25 with this namespace's own statistics, best first."""
@@ -190,8 +196,8 @@ class Store(Protocol):
     def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
         """Keys and index texts of passages that still need a vector."""
 
-    def add_vectors(self, keys: Sequence[int], vectors: Vectors) -> None:
-        """Attach vectors to passages."""
+    def add_vectors(self, keys: Sequence[int], vectors: Vectors, *, embedder: str = "") -> None:
+        """Attach vectors to passages. Raises `EmbedderMismatchError` as `nearest` does."""
 
     def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
         """Move the store to another embedder; the old vectors serve until the switch. Returns the count."""
@@ -214,13 +220,17 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as the channels see it. `vector` is None where embedding failed or is not wanted."""
+    """A question as the channels see it. `vector` is None where embedding failed or is not wanted.
+
+    `embedder` names what made the vector.
+    """
 
     text: str
     namespace: Namespace
     terms: tuple[str, ...]
     vector: Vectors | None
     at: datetime | None
+    embedder: str = ""
 
 
 class Channel(Protocol):

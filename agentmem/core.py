@@ -8,28 +8,37 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from agentmem.clock import Clock
 from agentmem.config import scheme_of
-from agentmem.contracts import Embedder, Store, Tokenizer, Vectors
+from agentmem.contracts import Embedder, Store, Tokenizer
 from agentmem.embed import choose_embedder
+from agentmem.embed.cache import CachedEmbedder
 from agentmem.embed.safe import embed_or_none
-from agentmem.errors import ClosedError, EmbedderError, InvalidInputError, UnknownPluginError
+from agentmem.errors import (
+    ClosedError,
+    EmbedderMismatchError,
+    InvalidInputError,
+    MissingExtraError,
+    UnknownPluginError,
+)
 from agentmem.read.recall import Recaller
+from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
 from agentmem.registry import load, names
 from agentmem.types import Namespace
-from agentmem.write.ingest import Ingest, Progress
+from agentmem.write.ingest import Ingest
 
 logger = logging.getLogger("agentmem")
+T = TypeVar("T")
 
 CHANNELS = ("dense", "lexical", "recent")
-_WAITING_BATCH = 512
 _RETRY_AFTER_S = 30.0
-_REINDEX_BATCH = 256
 
 
 def open_store(url: str) -> Store:
@@ -43,32 +52,59 @@ def open_store(url: str) -> Store:
     return store
 
 
+def check_archive(path: Path) -> None:
+    """Raise `ArchiveError` unless `path` is an undamaged export."""
+    load("archives", "zip")(path).close()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """One embedder with what writes and reads through it: never mixed with another's."""
+
+    embedder: CachedEmbedder
+    ingest: Ingest
+    recaller: Recaller
+
+
 class Core:
     """One open store with what reads and writes it."""
 
     def __init__(self, url: str, embedder: str | Embedder | None, tokenizer: Tokenizer, clock: Clock) -> None:
+        # a wrong name is told before a file is made
+        chosen = None if embedder is None else choose_embedder(embedder)
+        dims = 0 if chosen is None else chosen.dims
         self.store = open_store(url)
+        self.tokenizer = tokenizer
+        self.clock = clock
+        self._follows = chosen is None
+        self._closed = False
+        self._retry_at = 0.0
+        self._moving = threading.Lock()
+        self._start_threads()
         try:
-            self.embedder = choose_embedder(embedder, self.store.meta("embedder"))
-            self.store.bind_embedder(self.embedder.name, self.embedder.dims)
+            chosen = chosen or _recorded(self.store)
+            self.store.bind_embedder(chosen.name, dims or chosen.dims)
+            self.wiring = self._wire(chosen)
         except BaseException:
             self.store.close()
             raise
-        self.tokenizer = tokenizer
-        self.clock = clock
-        self._closed = False
-        self._retry_at = 0.0
-        self._waiting_lock = threading.Lock()
-        self._wire()
 
-    def _wire(self) -> None:
+    @property
+    def embedder(self) -> CachedEmbedder:
+        """What makes the vectors."""
+        return self.wiring.embedder
+
+    def _start_threads(self) -> None:
         self._pid = os.getpid()
-        # a recall that began before a reindex keeps the threads it has
+        self._waiting_lock = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
+
+    def _wire(self, embedder: CachedEmbedder) -> Wiring:
         channels: list[Any] = [load("channels", name)(self.store) for name in CHANNELS]
-        self.ingest = Ingest(self.store, self.embedder, self.tokenizer, self.clock)
-        self.recaller = Recaller(
-            self.store, self.embedder, self.tokenizer, channels, self._executor, self.clock
+        return Wiring(
+            embedder,
+            Ingest(self.store, embedder, self.tokenizer, self.clock),
+            Recaller(self.store, embedder, self.tokenizer, channels, self._executor, self.clock),
         )
 
     def check_open(self) -> None:
@@ -77,42 +113,63 @@ class Core:
             raise ClosedError("this memory is closed; open it again with Memory(...)")
         if os.getpid() != self._pid:
             # threads do not cross a fork, and a lock may have been held in the middle of one
-            self._waiting_lock = threading.Lock()
-            self._wire()
+            self._moving = threading.Lock()
+            self._start_threads()
+            self.wiring = self._wire(self.embedder)
 
-    def embed_waiting(self, namespace: Namespace) -> None:
+    def run(self, act: Callable[[Wiring], T]) -> T:
+        """Do what needs the embedder; once more with the new one where the store has moved to it meanwhile.
+
+        Raises:
+            EmbedderMismatchError: another process moved the store, and the user named the embedder to use.
+        """
+        self.check_open()
+        wiring = self.wiring
+        try:
+            return act(wiring)
+        except EmbedderMismatchError:
+            if not self._follow(wiring):
+                raise
+        return act(self.wiring)
+
+    def _follow(self, overtaken: Wiring) -> bool:
+        # a move by this process switches the store first, so wait until it has taken up the new embedder
+        with self._moving:
+            if self.wiring is not overtaken:
+                return True
+            if not self._follows:
+                return False
+            chosen = _recorded(self.store)
+            self.store.bind_embedder(chosen.name, chosen.dims)
+            self.wiring = self._wire(chosen)
+            logger.info("the store has moved to the embedder %s; going on with it", chosen.name)
+            return True
+
+    def embed_waiting(self, wiring: Wiring, namespace: Namespace) -> None:
         """Make the vectors that could not be made before, unless the embedder failed just now."""
         if monotonic() < self._retry_at or not self._waiting_lock.acquire(blocking=False):
             return
         try:
-            while rows := self.store.unembedded(namespace, _WAITING_BATCH):
-                vectors = embed_or_none(self.embedder, [text for _, text in rows])
+            while rows := self.store.unembedded(namespace, WAITING_BATCH):
+                vectors = embed_or_none(wiring.embedder, [text for _, text in rows])
                 if vectors is None:
                     self._retry_at = monotonic() + _RETRY_AFTER_S
                     return
-                self.store.add_vectors([key for key, _ in rows], vectors)
+                self.store.add_vectors([key for key, _ in rows], vectors, embedder=wiring.embedder.name)
         finally:
             self._waiting_lock.release()
 
     def reindex(self, embedder: str | Embedder | None, progress: Progress | None) -> int:
         """Embed every passage anew; the old vectors serve until all are there."""
-        new = self.embedder if embedder is None else choose_embedder(embedder)
-        if (new.name, new.dims) == (self.embedder.name, self.embedder.dims):
-            while rows := self.store.unembedded(None, _WAITING_BATCH):
-                self.store.add_vectors([key for key, _ in rows], _embed(new, [text for _, text in rows]))
+        new = None if embedder is None else choose_embedder(embedder)
+        if new is None:
+            self.run(lambda wiring: embed_missing(self.store, wiring.embedder))
             return 0
-        count = self.store.replace_vectors(new.name, new.dims, self._batches(new, progress))
-        self.embedder = new
-        self._wire()
+        self.check_open()
+        with self._moving:
+            count = reembed(self.store, new, progress)
+            self.wiring = self._wire(new)
         return count
-
-    def _batches(self, embedder: Embedder, progress: Progress | None) -> Iterator[tuple[list[int], Vectors]]:
-        done = 0
-        for rows in self.store.passage_texts(_REINDEX_BATCH):
-            yield [key for key, _ in rows], _embed(embedder, [text for _, text in rows])
-            done += len(rows)
-            if progress is not None:
-                progress(done, done)
 
     def close(self) -> None:
         """Flush and release; a second call does nothing."""
@@ -122,10 +179,15 @@ class Core:
             self.store.close()
 
 
-def _embed(embedder: Embedder, texts: list[str]) -> Vectors:
-    vectors = embed_or_none(embedder, texts)
-    if vectors is None:
-        raise EmbedderError(
-            f"{embedder.name} failed; the old vectors stay in use. See the log, then run it again"
-        )
-    return vectors
+def _recorded(store: Store) -> CachedEmbedder:
+    """The embedder the store was built with; for a new one the best that is installed."""
+    name = store.meta("embedder")
+    try:
+        return choose_embedder(None, name)
+    except MissingExtraError as error:
+        raise MissingExtraError(
+            f"this store was built with {name!r}, which",
+            error.extra,
+            ", or move the store to another embedder: agentmem reindex --embedder NAME / "
+            "Memory.reembed(url, embedder=NAME)",
+        ) from error

@@ -66,8 +66,8 @@ class RecordNotFoundError(AgentMemError, LookupError):
 class MissingExtraError(AgentMemError, ImportError):
     """An optional part is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part: pip install 'agentmem[{extra}]'")
+    def __init__(self, what: str, extra: str, otherwise: str = "") -> None:
+        super().__init__(f"{what} needs an optional part: pip install 'agentmem[{extra}]'{otherwise}")
         self.extra = extra
 
 
@@ -82,11 +82,12 @@ class EmbedderError(AgentMemError, RuntimeError):
 class EmbedderMismatchError(EmbedderError):
     """The store was built with another embedder."""
 
-    def __init__(self, stored: str, stored_dims: int, given: str, given_dims: int) -> None:
+    def __init__(self, stored: str, stored_dims: int, given: str, given_dims: int | None = None) -> None:
+        dims = "" if given_dims is None else f" ({given_dims} dims)"
         super().__init__(
-            f"this store's vectors were made by {stored!r} ({stored_dims} dims), not by {given!r} "
-            f"({given_dims} dims); open it with embedder={stored!r}, or move it over with "
-            f"Memory(..., embedder={stored!r}).reindex(embedder={given!r}) / `agentmem reindex`"
+            f"this store's vectors were made by {stored!r} ({stored_dims} dims), not by {given!r}{dims}; open it "
+            f"with embedder={stored!r}, or move it over with Memory.reembed(url, embedder={given!r}) / "
+            f"`agentmem reindex --embedder {given}`"
         )
         self.stored = stored
         self.given = given

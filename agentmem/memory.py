@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +13,12 @@ from typing import Any, Self, get_args
 from agentmem.clock import Clock, SystemClock, to_utc
 from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
 from agentmem.contracts import Embedder, Selection
-from agentmem.core import Core, open_store
+from agentmem.core import Core, Wiring, check_archive, open_store
+from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError, RecordNotFoundError
 from agentmem.read.recall import ALL_TIERS
+from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
 from agentmem.types import (
     ArchiveReport,
@@ -36,6 +39,8 @@ from agentmem.write.passages import note_passage
 Moment = datetime | date | str | int | float
 DEFAULT_SESSION = "default"
 DEFAULT_BUDGET_TOKENS = 1000
+# no store counts further
+_LARGEST = 2**63 - 1
 
 
 class Memory:
@@ -137,7 +142,7 @@ class Memory:
         """
         self._core.check_open()
         events = read_messages(messages, session, role)
-        return self._core.ingest.remember(self._namespace, events, progress)
+        return self._core.run(lambda wiring: wiring.ingest.remember(self._namespace, events, progress))
 
     def note(
         self,
@@ -195,8 +200,13 @@ class Memory:
             source_ids=_ids(sources),
         )
         passage = note_passage(note)
-        rows = embed_or_none(self._core.embedder, [passage.index_text])
-        self._core.store.add_note(note, passage, None if rows is None else rows[0])
+
+        def add(wiring: Wiring) -> None:
+            rows = embed_or_none(wiring.embedder, [passage.index_text])
+            vector = None if rows is None else rows[0]
+            self._core.store.add_note(note, passage, vector, embedder=wiring.embedder.name)
+
+        self._core.run(add)
         return note.id
 
     def recall(
@@ -232,16 +242,21 @@ class Memory:
         wanted = ALL_TIERS if tiers is None else tuple(tiers)
         if unknown := set(wanted) - set(ALL_TIERS):
             raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
-        self._core.embed_waiting(self._namespace)
-        return self._core.recaller.recall(
-            self._namespace,
-            query,
-            budget_tokens=budget_tokens,
-            at=None if at is None else to_utc(at),
-            k=k,
-            tiers=wanted,
-            explain=explain,
-        )
+        moment = None if at is None else to_utc(at)
+
+        def answer(wiring: Wiring) -> Recall:
+            self._core.embed_waiting(wiring, self._namespace)
+            return wiring.recaller.recall(
+                self._namespace,
+                query,
+                budget_tokens=budget_tokens,
+                at=moment,
+                k=k,
+                tiers=wanted,
+                explain=explain,
+            )
+
+        return self._core.run(answer)
 
     def forget(
         self,
@@ -302,8 +317,18 @@ class Memory:
     def events(
         self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
     ) -> list[Event]:
-        """Events in order, verbatim; page with `after_seq` and `limit`."""
+        """Events in order, verbatim; page with `after_seq` and `limit`.
+
+        Raises:
+            InvalidInputError: `after_seq` is not a whole number, or `limit` not one of at least 1.
+        """
         self._core.check_open()
+        if isinstance(after_seq, bool) or not isinstance(after_seq, int):
+            raise InvalidInputError(f"after_seq is a whole number, not {after_seq!r}")
+        if limit is not None:
+            _positive(limit, "limit")
+            limit = min(limit, _LARGEST)
+        after_seq = min(max(after_seq, -1), _LARGEST)
         return self._core.store.events(self._namespace, session=session, after_seq=after_seq, limit=limit)
 
     def notes(self) -> list[Note]:
@@ -341,13 +366,37 @@ class Memory:
 
     @classmethod
     def restore(cls, path: str | Path, url: str | Path | None = None, **options: Any) -> Self:
-        """Open the memory at `url` (options as for `Memory`) with an export taken in."""
-        store = open_store(store_url(url))
-        try:
+        """Open the memory at `url` (options as for `Memory`) with an export taken in.
+
+        Raises:
+            ArchiveError: the file is damaged or not an export; no store is made.
+        """
+        check_archive(Path(path))
+        with closing(open_store(store_url(url))) as store:
             store.restore(Path(path))
-        finally:
-            store.close()
         return cls(url, **options)
+
+    @classmethod
+    def reembed(
+        cls,
+        url: str | Path | None,
+        *,
+        embedder: str | Embedder,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Move a store that is not open here to another embedder; the one it was built with need not be installed.
+
+        Returns how many passages were moved. An interrupted run leaves the old embedder in use, and is taken up
+        again by the next one.
+
+        Raises:
+            EmbedderError: the new embedder failed; the old vectors stay in use.
+        """
+        new = choose_embedder(embedder)
+        # loads it: what cannot be loaded must not make a file
+        _ = new.dims
+        with closing(open_store(store_url(url))) as store:
+            return reembed(store, new, progress)
 
     def reindex(
         self,

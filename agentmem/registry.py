@@ -19,6 +19,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "stores": {
         "sqlite": "agentmem.stores.sqlite:open_sqlite",
     },
+    "archives": {
+        "zip": "agentmem.stores.archive:Reader",
+    },
     "embedders": {
         "hash": "agentmem.embed.hashing:HashEmbedder",
         "offline": "agentmem.embed.sentence:offline_embedder",

@@ -60,6 +60,9 @@ def append(
     row = namespaces.find_or_add(connection, namespace)
     # asked again under the lock: another process may have stored them since
     stored = known(connection, row.pk, [(item.event.id, item.content_hash) for item in prepared])
+    _refuse_ids_of_notes(
+        connection, row.pk, [item.event.id for item in prepared if item.event.id is not None]
+    )
     outcome: list[tuple[str, bool]] = []
     fresh: dict[str, PreparedEvent] = {}
     by_hash: dict[str, str] = {}
@@ -82,6 +85,17 @@ def append(
     if fresh:
         _insert(connection, row, fresh, embedder_pk)
     return outcome
+
+
+def _refuse_ids_of_notes(connection: Connection, namespace_pk: int, ids: Sequence[str]) -> None:
+    """One id names one record, be it an event or a note. Raises `DuplicateIdError`."""
+    columns = schema.memories.c
+    for chunk in chunks(ids):
+        taken = connection.execute(
+            select(columns.id).where(columns.namespace_pk == namespace_pk, columns.id.in_(chunk)).limit(1)
+        ).scalar()
+        if taken is not None:
+            raise DuplicateIdError(taken)
 
 
 def _insert(

@@ -85,22 +85,34 @@ class SqlStore:
             for event in events
         ]
 
-    def add_note(self, note: Note, passage: Passage, vector: Vectors | None) -> None:
+    def add_note(self, note: Note, passage: Passage, vector: Vectors | None, *, embedder: str = "") -> None:
         with self._database.write(note.namespace) as connection:
+            active = vectors.active_embedder(connection)
+            if active is not None and embedder not in ("", active[1]):
+                vector = None
             notes.add(connection, note, passage, vector, self._embedder_pk(connection))
 
-    def _embedder_pk(self, connection: Connection) -> int | None:
-        """The key of our embedder. Raises `EmbedderMismatchError` where another process has changed it."""
-        if self._embedder is None:
-            return None
+    def _embedder_pk(self, connection: Connection, maker: str = "") -> int | None:
+        embedder = self._in_use(connection, maker)
+        return None if embedder is None else embedder[0]
+
+    def _in_use(self, connection: Connection, maker: str = "") -> tuple[int, int] | None:
+        """The key and dims of our embedder; None in a store without one.
+
+        Raises:
+            EmbedderMismatchError: another process has changed it, or `maker` is named and is another one.
+        """
+        ours = self._embedder
         active = vectors.active_embedder(connection)
-        if active is not None and active[0] != self._embedder[0]:
+        if ours is None or active is None:
+            return ours
+        if maker not in ("", active[1]):
+            raise EmbedderMismatchError(active[1], active[2], maker)
+        if active[0] != ours[0]:
             columns = schema.embedders.c
-            ours = connection.execute(
-                select(columns.name).where(columns.pk == self._embedder[0])
-            ).scalar_one()
-            raise EmbedderMismatchError(active[1], active[2], ours, self._embedder[1])
-        return self._embedder[0]
+            name = connection.execute(select(columns.name).where(columns.pk == ours[0])).scalar_one()
+            raise EmbedderMismatchError(active[1], active[2], name)
+        return ours
 
     def forget(
         self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
@@ -157,11 +169,12 @@ class SqlStore:
         with self._in(namespace) as (connection, row):
             return [] if row is None else notes.history(connection, row.pk, record_id)
 
-    def nearest(self, namespace: Namespace, vector: Vectors, k: int) -> list[Scored]:
+    def nearest(self, namespace: Namespace, vector: Vectors, k: int, *, embedder: str = "") -> list[Scored]:
         with self._in(namespace) as (connection, row):
-            if row is None or self._embedder is None or self._embedder_pk(connection) is None:
+            ours = self._in_use(connection, embedder)
+            if ours is None or row is None:
                 return []
-            return self._indexes.search(connection, row, self._embedder, vector, k)
+            return self._indexes.search(connection, row, ours, vector, k)
 
     def match(self, namespace: Namespace, terms: Sequence[str], k: int) -> list[Scored]:
         with self._in(namespace) as (connection, row):
@@ -183,9 +196,9 @@ class SqlStore:
         with self._database.read(namespace) as connection:
             return reindex.unembedded(connection, namespace, limit)
 
-    def add_vectors(self, keys: Sequence[int], rows: Vectors) -> None:
+    def add_vectors(self, keys: Sequence[int], rows: Vectors, *, embedder: str = "") -> None:
         with self._database.write() as connection:
-            reindex.add_vectors(connection, self._embedder_pk(connection), keys, rows)
+            reindex.add_vectors(connection, self._embedder_pk(connection, embedder), keys, rows)
 
     def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
         count, key = reindex.replace_vectors(self._database, name, dims, batches)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from urllib.parse import unquote
 
 from sqlalchemy import insert, inspect
 
+from agentmem.config import scheme_of, sqlite_file
 from agentmem.errors import ArchiveError, InvalidInputError, NotADatabaseError
 from agentmem.types import ArchiveReport, Namespace
 
@@ -22,11 +22,9 @@ _OURS = {"alembic_version", "meta", "namespaces"}
 
 def open_sqlite(url: str) -> SqliteStore:
     """The store at `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.split("+")[0] != "sqlite":
+    if "://" not in url or scheme_of(url) != "sqlite":
         raise InvalidInputError(f"not a SQLite URL: {url!r}; write sqlite:///agent.db")
-    path = unquote(rest.partition("?")[0]).removeprefix("/")
-    return SqliteStore(None if path in ("", ":memory:") else Path(path))
+    return SqliteStore(sqlite_file(url))
 
 
 class SqliteStore(SqlStore):

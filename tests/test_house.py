@@ -26,7 +26,7 @@ LAYERS = (
     {"clock", "types", "quote"},
     {"contracts", "registry", "config", "terms", "tokens"},
     {"embed", "write", "read", "kv"},
-    {"core", "memory", "aio"},
+    {"core", "reembed", "memory", "aio"},
     {"cli"},
 )
 

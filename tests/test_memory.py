@@ -240,6 +240,33 @@ def test_closing_folds_the_log_into_the_one_file(memory: Memory, database: Path)
     assert [path.name for path in database.parent.iterdir()] == ["agent.db"]
 
 
+def test_a_page_beyond_all_events_is_empty(memory: Memory) -> None:
+    memory.remember(["one", "two"])
+
+    assert memory.events(after_seq=10**30) == []
+    assert len(memory.events(after_seq=-(10**30), limit=10**30)) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"after_seq": "1"}, {"after_seq": 1.5}, {"limit": 0}, {"limit": -1}], ids=ascii
+)
+def test_a_page_that_makes_no_sense_is_refused(memory: Memory, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match="whole number"):
+        memory.events(**wrong)
+
+
+@pytest.mark.parametrize("url", ["~/x.db", Path("~/x.db"), "sqlite:///~/x.db"], ids=str)
+def test_a_tilde_is_the_users_home(url: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    with Memory(url, embedder="hash") as memory:
+        memory.remember("hello")
+
+    assert (tmp_path / "x.db").is_file()
+    assert not (tmp_path / "~").exists()
+
+
 def test_a_memory_shows_where_it_is_and_whose(memory: Memory, database: Path) -> None:
     assert (
         repr(memory.namespace("org", "alice"))

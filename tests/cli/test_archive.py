@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,14 @@ def test_a_missing_export_makes_no_database(cli: Fixture, tmp_path: Path) -> Non
 def test_reindex_moves_the_store_to_another_embedder(told: Fixture) -> None:
     assert told("reindex", "--embedder", "hash-128", "--json").json == {"passages": 3, "embedder": "hash-128"}
     assert told("stats", "--json").json["dims"] == 128
+    assert "cat" in told("recall", "cat").out
+
+
+def test_reindex_does_not_need_the_embedder_that_is_left(told: Fixture, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE embedders SET name = 'gone/for-good'")
+
+    assert told("reindex", "--embedder", "hash-64").out.endswith("the store's embedder is hash-64\n")
     assert "cat" in told("recall", "cat").out
 
 

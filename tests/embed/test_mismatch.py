@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from agentmem import Memory
 from agentmem.contracts import TextKind, Vectors
 from agentmem.embed.hashing import HashEmbedder
-from agentmem.errors import EmbedderError, EmbedderMismatchError
+from agentmem.errors import EmbedderError, EmbedderMismatchError, MissingExtraError
 
 
 class NamedEmbedder(HashEmbedder):
@@ -105,8 +105,21 @@ def test_moving_to_the_same_embedder_moves_nothing(filled: Path) -> None:
         assert memory.reindex(embedder="hash-32") == 0
 
 
-def test_a_memory_that_was_open_during_the_move_hears_of_it(filled: Path) -> None:
+def test_a_memory_that_was_open_during_the_move_follows_it(filled: Path) -> None:
     with Memory(filled) as memory, Memory(filled) as other:
+        memory.recall("thing 42")
+        other.reindex(embedder="hash-64")
+
+        memory.remember({"id": "late", "content": "a late thing"})
+        memory.note("late things come last", id="n1")
+
+        assert memory.recall("thing 42").items[0].channels["dense"] == 1
+        assert memory.embedder_name == "hash-64"
+        assert memory.stats().vectors == 603
+
+
+def test_a_memory_with_an_embedder_of_its_own_hears_of_the_move(filled: Path) -> None:
+    with Memory(filled, embedder="hash-32") as memory, Memory(filled) as other:
         memory.recall("thing 42")
         other.reindex(embedder="hash-64")
 
@@ -114,6 +127,75 @@ def test_a_memory_that_was_open_during_the_move_hears_of_it(filled: Path) -> Non
             memory.recall("thing 42")
         with pytest.raises(EmbedderMismatchError, match="'hash-64'"):
             memory.remember("one more thing")
+
+
+class MovingEmbedder(NamedEmbedder):
+    """Moves the store to another embedder while it embeds, as another thread might."""
+
+    memory: Memory | None = None
+
+    def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
+        memory, self.memory = self.memory, None
+        if memory is not None:
+            memory.reindex(embedder=NamedEmbedder("same-dims", self.dims))
+        return super().embed(texts, kind)
+
+
+@pytest.fixture
+def moving(tmp_path: Path) -> Iterator[Memory]:
+    """A memory that, from now on, moves to an embedder of the same dims while it embeds the next text."""
+    embedder = MovingEmbedder("moving", 32)
+    with Memory(tmp_path / "b.db", embedder=embedder) as memory:
+        memory.remember({"id": "e1", "content": "I adopted a cat."})
+        embedder.memory = memory
+        yield memory
+
+
+def test_a_question_embedded_before_a_move_is_not_compared_with_vectors_after_it(moving: Memory) -> None:
+    found = moving.recall("cat")
+
+    assert moving.embedder_name == "same-dims"
+    assert found.items[0].channels["dense"] == 1
+    assert found.trace.channels[0].name == "dense"
+
+
+def test_the_vector_of_a_note_written_during_a_move_is_made_anew(moving: Memory) -> None:
+    moving.note("Alice has a cat", id="n1")
+
+    assert moving.stats().vectors == 1
+    moving.recall("cat")
+    assert moving.stats().vectors == 2
+
+
+def test_a_move_needs_no_embedder_but_the_new_one(tmp_path: Path) -> None:
+    with Memory(tmp_path / "c.db", embedder=NamedEmbedder("gone/for-good", 32)) as memory:
+        memory.remember({"id": "e1", "content": "I adopted a cat."})
+
+    moved = Memory.reembed(tmp_path / "c.db", embedder="hash-64")
+
+    assert moved == 1
+    with Memory(tmp_path / "c.db") as memory:
+        assert memory.recall("cat").items[0].channels["dense"] == 1
+
+
+def test_a_recorded_embedder_that_is_not_installed_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(tmp_path / "c.db", embedder=NamedEmbedder("gone/for-good", 32)):
+        pass
+    monkeypatch.setattr("agentmem.embed.sentence.find_spec", lambda name: None)
+
+    with pytest.raises(MissingExtraError, match=r"'gone/for-good'.*agentmem\[embed\].*agentmem reindex"):
+        Memory(tmp_path / "c.db")
+
+
+def test_an_embedder_that_does_not_exist_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(EmbedderError):
+        Memory(tmp_path / "new.db", embedder=str(tmp_path / "no-such-model"))
+    with pytest.raises(EmbedderError):
+        Memory.reembed(tmp_path / "new.db", embedder=str(tmp_path / "no-such-model"))
+
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_progress_is_told_while_moving(filled: Path) -> None:

@@ -252,6 +252,18 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, memory: Memory, dat
         memory.import_(tmp_path / "out.zip")
 
 
+@pytest.mark.parametrize("data", [None, b"", b"no export"], ids=ascii)
+def test_a_restore_that_cannot_begin_makes_no_store(tmp_path: Path, data: bytes | None) -> None:
+    source = tmp_path / "export.zip"
+    if data is not None:
+        source.write_bytes(data)
+
+    with pytest.raises(ArchiveError):
+        Memory.restore(source, tmp_path / "new.db", embedder="hash")
+
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_a_missing_export_is_a_clear_error(tmp_path: Path, memory: Memory) -> None:
     with pytest.raises(ArchiveError, match=r"nowhere\.zip"):
         memory.import_(tmp_path / "nowhere.zip")

@@ -54,6 +54,16 @@ def test_vectors_of_an_embedder_that_was_replaced_meanwhile_are_made_anew(tmp_pa
     assert len(np.frombuffer(data, dtype=np.float32)) == 64
 
 
+def test_an_event_cannot_take_the_id_of_a_note(tmp_path: Path) -> None:
+    with Memory(tmp_path / "a.db", embedder="hash") as memory:
+        memory.note("Alice has a cat", id="n1")
+
+        with pytest.raises(DuplicateIdError, match="n1"):
+            memory.remember([{"content": "hello"}, {"id": "n1", "content": "I adopted a cat."}])
+
+        assert memory.events() == []
+
+
 def test_a_note_cannot_take_the_id_of_an_event(tmp_path: Path) -> None:
     with Memory(tmp_path / "a.db", embedder="hash") as memory:
         memory.remember({"id": "e1", "content": "I adopted a cat."})

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 
 from agentmem import Memory
 from agentmem.clock import to_utc
@@ -42,6 +43,28 @@ def test_a_text_is_a_message_of_the_user() -> None:
 )
 def test_roles_of_the_usual_apis_are_known(given: str, role: str) -> None:
     assert read({"role": given, "content": "hello"}).role == role
+
+
+def test_tool_calls_without_words_are_kept_as_words() -> None:
+    call = {"name": "search", "args": {"query": "猫"}, "id": "1"}
+    broken = {"name": "sum", "args": "[1, 2", "id": "2", "error": "not JSON"}
+
+    event = read(AIMessage("", tool_calls=[call], invalid_tool_calls=[broken]))
+
+    assert event.content == '[call search: {"query": "猫"}]\n[call sum: [1, 2]'
+    assert event.role == "assistant"
+
+
+def test_one_message_of_langchain_need_not_stand_in_a_list() -> None:
+    assert read(HumanMessage("hello", name="Alice")).name == "Alice"
+
+
+def test_words_beside_a_tool_call_are_kept_with_it() -> None:
+    parts = [{"type": "text", "text": "Let me look."}, {"type": "tool_use", "name": "search", "input": {}}]
+
+    event = read(AIMessage(parts, tool_calls=[{"name": "search", "args": {}, "id": "1"}]))
+
+    assert event.content == "Let me look.\n[call search: {}]"
 
 
 @pytest.mark.parametrize("role", ["narrator", " ", 5, ["user"], "usér"], ids=shown)

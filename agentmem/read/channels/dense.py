@@ -17,4 +17,6 @@ class DenseChannel:
 
     def propose(self, query: Query, k: int) -> Sequence[Scored]:
         """At most `k` passages, nearest first; none where the question has no vector."""
-        return [] if query.vector is None else self._store.nearest(query.namespace, query.vector, k)
+        if query.vector is None:
+            return []
+        return self._store.nearest(query.namespace, query.vector, k, embedder=query.embedder)
