@@ -19,6 +19,7 @@ from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Nam
 Vectors = NDArray[np.float32]
 TextKind = Literal["document", "query"]
 OwnerKind = Literal["event", "memory"]
+Precision = Literal["float32", "int8", "int4", "binary"]
 
 
 class Tokenizer(Protocol):
