@@ -99,9 +99,9 @@ def source(launch: Launch, choice: Choice) -> ASTSource:
     return ASTSource(launch.kernel.body, signature=signature, constexprs=constants, attrs=attrs)
 
 
-def build(case: str, launch: Launch, choice: Choice, arch: int) -> Built:
-    """Compile for `sm_<arch>` with the bundled assembler and read the resources off the binary."""
-    compiled = triton.compile(
+def binary(launch: Launch, choice: Choice, arch: int) -> Any:
+    """The launch compiled for `sm_<arch>` with the bundled assembler."""
+    return triton.compile(
         source(launch, choice),
         target=GPUTarget("cuda", arch, 32),
         options={
@@ -110,6 +110,11 @@ def build(case: str, launch: Launch, choice: Choice, arch: int) -> Built:
             "enable_fp_fusion": launch.kernel.fma,
         },
     )
+
+
+def build(case: str, launch: Launch, choice: Choice, arch: int) -> Built:
+    """Compile, and read the resources off the binary."""
+    compiled = binary(launch, choice, arch)
     used = resources(compiled.asm["cubin"])
     return Built(
         case=case,

@@ -22,12 +22,12 @@ from typing import Any
 import torch
 import triton
 
-from .case import Case
+from .case import Case, Inputs
 from .cases import CASES
 from .checks import CHECKS
 from .launch import INTERPRETED
-from .measure import Timing, copy_gb_per_s, input_sets, matmul_tflop_per_s, timed
-from .rivals import RIVALS
+from .measure import Timing, copy_gb_per_s, input_sets, l2_bytes, matmul_tflop_per_s, timed
+from .rivals import ON_HOST, RIVALS, Rival, context
 from .verify import red_ops
 
 NO_GPU = (
@@ -56,6 +56,7 @@ class Row:
     op: str
     label: str
     timing: Timing
+    input_sets: int
     gb_per_s: float
     tflop_per_s: float
     share_of_copy: float
@@ -74,26 +75,40 @@ TARGETS: dict[str, tuple[str, float]] = {
 """Case -> what it is to reach on an H100: at most this time, or at least this share."""
 
 
+def make_sets(case: Case) -> list[Inputs]:
+    """Inputs to rotate among: made until the cache cannot hold what they move."""
+    device, properties = torch.device("cuda"), torch.cuda.get_device_properties(0)
+    before = torch.cuda.memory_allocated()
+    sets = [case.make(device)]
+    held = torch.cuda.memory_allocated() - before
+    count = input_sets(case.moved_bytes, held, l2=l2_bytes(), memory=properties.total_memory)
+    return sets + [case.make(device) for _ in range(count - 1)]
+
+
+def time_rival(name: str, rival: Rival, sets: Sequence[Inputs]) -> float | str:
+    """A rival's microseconds over the same inputs, or why it did not run."""
+    try:
+        if name in ON_HOST:
+            return timed([rival(sets[0])], graph=False, warm_ups=1, repeats=3).median_us
+        return timed([rival(inputs) for inputs in sets]).median_us
+    except Exception as error:  # a rival that cannot run here is named with its reason, not silently left out
+        reason = (str(error).splitlines() or [""])[0][:80]
+        return f"did not run: {type(error).__name__}: {reason}"
+
+
 def time_case(case: Case, ceilings: Ceilings) -> Row:
     """Time one case and its rivals."""
-    device = torch.device("cuda")
-    sets = [case.make(device) for _ in range(input_sets(case.moved_bytes))]
+    torch.manual_seed(0)
+    sets = make_sets(case)
     timing = timed([partial(case.run, *args, **options) for args, options in sets])
-    rivals: dict[str, float | str] = {}
-    for name, rival in RIVALS.get(case.op, {}).items():
-        try:
-            rivals[name] = timed([rival(sets[0])], graph=False).median_us
-        except (
-            Exception
-        ) as error:  # a rival that cannot run here is named with its reason, not silently left out
-            rivals[name] = (
-                f"did not run: {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
-            )
+    rivals = {name: time_rival(name, rival, sets) for name, rival in RIVALS.get(case.op, {}).items()}
+    context.cache_clear()
     gb, tflop = case.moved_bytes / timing.median_us / 1e3, case.flops / timing.median_us / 1e6
     return Row(
         case.op,
         case.label,
         timing,
+        len(sets),
         gb,
         tflop,
         gb / ceilings.copy_gb_per_s,
@@ -149,7 +164,9 @@ def setting(ceilings: Ceilings) -> dict[str, Any]:
     return {
         "device": properties.name,
         "multiprocessors": properties.multi_processor_count,
+        "compute_capability": f"{properties.major}.{properties.minor}",
         "memory_bytes": properties.total_memory,
+        "l2_bytes": l2_bytes(),
         "torch": torch.__version__,
         "triton": triton.__version__,
         "cuda": torch.version.cuda,

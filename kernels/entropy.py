@@ -90,7 +90,7 @@ def close_body(
     tl.store(p_entropy + row, tl.log(total) - moment / total)
 
 
-scan = Kernel(scan_body, CHOICES, key=("n_each",))
+scan = Kernel(scan_body, CHOICES)
 close = Kernel(close_body, (Choice(1),))
 
 

@@ -1,14 +1,15 @@
 """How a kernel is written down, launched and recorded; knows nothing of any one kernel.
 
-A `Kernel` is a jitted body with its tuning choices. On a GPU the choices are timed once per key; in Triton's
-CPU interpreter, which cannot autotune, the first choice runs the very same body; while `recording()` is active
-nothing runs and each launch is noted, so that the ahead-of-time compiler sees the signatures that real
-launches have.
+A `Kernel` is a jitted body with its tuning choices. On a GPU the choices are timed once per key and size of
+launch; in Triton's CPU interpreter, which cannot autotune, the first choice runs the very same body; while
+`recording()` is active nothing runs and each launch is noted, so that the ahead-of-time compiler sees the
+signatures that real launches have.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ class Choice:
 
     num_warps: int
     num_stages: int = 1
-    blocks: Mapping[str, int] = field(default_factory=dict)
+    # a mapping has no hash; equal choices still compare equal by it
+    blocks: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Kernel:
     """A jitted body, its choices, the arguments its best choice depends on, and whether FMA may be formed.
 
     `fma=False` is for codes that must be bit-equal to the reference: contracting `x * y + z` moves ties.
-    The first GPU call per key times every choice, so call once before capturing a CUDA graph.
+    The first GPU call per key and order of magnitude of programs times every choice: a choice made on a short
+    context does not serve a long one, and a CUDA graph is captured after one call with the same shapes.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class Kernel:
         self.choices = tuple(choices)
         self.key = tuple(key)
         self.fma = fma
-        self._tuned: dict[tuple[Choice, ...], Any] = {}
+        self._tuned: dict[tuple[tuple[Choice, ...], int], Any] = {}
 
     @property
     def name(self) -> str:
@@ -130,15 +133,21 @@ class Kernel:
                     enable_fp_fusion=self.fma,
                 )
             else:
-                self._autotuner(choices)[grid](*args, **constants, enable_fp_fusion=self.fma)
+                size = magnitude(math.prod(grid({**constants, **first.blocks})))
+                self._autotuner(choices, size)[grid](*args, **constants, enable_fp_fusion=self.fma)
 
-    def _autotuner(self, choices: tuple[Choice, ...]) -> Any:
-        if choices not in self._tuned:
+    def _autotuner(self, choices: tuple[Choice, ...], size: int) -> Any:
+        if (choices, size) not in self._tuned:
             configs = [
                 triton.Config(dict(c.blocks), num_warps=c.num_warps, num_stages=c.num_stages) for c in choices
             ]
-            self._tuned[choices] = triton.autotune(configs=configs, key=list(self.key))(self.body)
-        return self._tuned[choices]
+            self._tuned[choices, size] = triton.autotune(configs=configs, key=list(self.key))(self.body)
+        return self._tuned[choices, size]
+
+
+def magnitude(programs: int) -> int:
+    """Launches of the same magnitude share a tuned choice: fewer than 8 programs, fewer than 64, and so on."""
+    return (max(1, programs).bit_length() - 1) // 3
 
 
 def pow2(n: int, least: int = 1) -> int:

@@ -10,9 +10,11 @@ import torch
 
 WARM_UPS = 5
 REPEATS = 50
-L2_BYTES = 60 * 2**20
-"""More than any current GPU's usual share of L2; inputs rotate until they exceed twice this."""
-MOST_INPUTS = 16
+L2_BYTES = 128 * 2**20
+"""Taken for the L2 of a GPU that does not tell its own; more than any current one has."""
+MOST_INPUTS = 64
+INPUT_SHARE = 8
+"""Inputs may take one part in this many of the GPU's memory."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,29 @@ class Timing:
     graph: bool
 
 
-def input_sets(moved_bytes: int) -> int:
-    """How many inputs to rotate among, so that a run does not find the last one's data in cache."""
-    return max(1, min(MOST_INPUTS, -(-2 * L2_BYTES // max(1, moved_bytes))))
+def l2_bytes() -> int:
+    """The GPU's second-level cache."""
+    return int(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)) or L2_BYTES
 
 
-def timed(calls: Sequence[Callable[[], Any]], *, graph: bool = True) -> Timing:
+def input_sets(moved_bytes: int, held_bytes: int, *, l2: int, memory: int) -> int:
+    """How many inputs to rotate among, so that a call does not find the last one's data in cache.
+
+    Enough that what they move exceeds twice the cache, within the memory they may hold.
+    """
+    wanted = -(-2 * l2 // max(1, moved_bytes))
+    return max(1, min(MOST_INPUTS, wanted, memory // INPUT_SHARE // max(1, held_bytes)))
+
+
+def timed(
+    calls: Sequence[Callable[[], Any]],
+    *,
+    graph: bool = True,
+    warm_ups: int = WARM_UPS,
+    repeats: int = REPEATS,
+) -> Timing:
     """Time one round of `calls` and give it per call; falls back to plain launches where capture is refused."""
-    for _ in range(WARM_UPS):
+    for _ in range(warm_ups):
         for call in calls:
             call()
     torch.cuda.synchronize()
@@ -47,7 +64,7 @@ def timed(calls: Sequence[Callable[[], Any]], *, graph: bool = True) -> Timing:
 
     round_of_calls()
     event: Callable[..., Any] = torch.cuda.Event
-    marks = [(event(enable_timing=True), event(enable_timing=True)) for _ in range(REPEATS)]
+    marks = [(event(enable_timing=True), event(enable_timing=True)) for _ in range(repeats)]
     for start, end in marks:
         start.record()
         round_of_calls()

@@ -11,23 +11,24 @@ from agentmem.kernels import bench, measure
 from agentmem.kernels.cases import CASES
 from agentmem.kernels.checks import CHECKS
 from agentmem.kernels.layout import PAGE
-from agentmem.kernels.measure import Timing, input_sets
-from agentmem.kernels.rivals import RIVALS, flex_sparse
+from agentmem.kernels.measure import Timing
+from agentmem.kernels.rivals import ON_HOST, RIVALS, flex_sparse
 
 
 @pytest.fixture
 def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which everything takes 10 microseconds."""
-    properties = SimpleNamespace(name="pretended", multi_processor_count=1, total_memory=1)
+    properties = SimpleNamespace(
+        name="pretended", multi_processor_count=1, total_memory=1, major=9, minor=0, L2_cache_size=7
+    )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
     monkeypatch.setattr(bench, "INTERPRETED", False)
     monkeypatch.setattr(bench, "copy_gb_per_s", lambda: 3000.0)
     monkeypatch.setattr(bench, "matmul_tflop_per_s", lambda: 700.0)
-    monkeypatch.setattr(bench, "timed", lambda calls, graph=True: Timing(10.0, 9.0, 11.0, graph))
-    monkeypatch.setattr(bench, "input_sets", lambda moved_bytes: 0)
+    monkeypatch.setattr(bench, "timed", lambda calls, graph=True, **rest: Timing(10.0, 9.0, 11.0, graph))
+    monkeypatch.setattr(bench, "make_sets", lambda case: [((), {})])
     monkeypatch.setattr(bench, "RIVALS", {})
-    monkeypatch.setattr(bench, "CASES", tuple(replace(c, make=lambda device: ((), {})) for c in CASES))
     monkeypatch.setattr(bench, "red_ops", lambda checks, device: {})
 
 
@@ -53,6 +54,8 @@ def test_red_op_is_refused_and_the_others_are_timed(
     assert {row["op"] for row in kept["rows"]} == {case.op for case in CASES if case.timed} - {"merge_lse"}
     assert kept["refused"] == {"merge_lse": ["merge_lse/x: off by 1"]}
     assert kept["setting"]["device"] == "pretended"
+    assert kept["setting"]["compute_capability"] == "9.0"
+    assert kept["setting"]["l2_bytes"] == 7
     assert {"torch", "triton", "commit", "at", "copy_gb_per_s"} <= kept["setting"].keys()
 
 
@@ -78,6 +81,7 @@ def test_every_op_is_checked_timed_and_compiled() -> None:
 
     assert {case.op for case in CASES if case.timed} | {"kmeans"} == checked
     assert set(RIVALS) == {case.op for case in CASES}
+    assert {name for rivals in RIVALS.values() for name in rivals} >= ON_HOST
     assert bench.TARGETS.keys() <= {case.name for case in CASES if case.timed}
     assert len({case.name for case in CASES}) == len(CASES)
     assert len({check.name for check in CHECKS}) == len(CHECKS)
@@ -87,10 +91,27 @@ def test_timed_cases_say_what_they_move() -> None:
     assert all(case.moved_bytes > 0 for case in CASES if case.timed)
 
 
-def test_inputs_rotate_until_they_outgrow_the_cache() -> None:
-    assert input_sets(10 * measure.L2_BYTES) == 1
-    assert input_sets(measure.L2_BYTES) == 2
-    assert input_sets(0) == measure.MOST_INPUTS
+@pytest.mark.usefixtures("pretended_gpu")
+def test_rival_that_cannot_run_is_named_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(inputs: object) -> None:
+        raise ImportError("no module named rival")
+
+    monkeypatch.setattr(bench, "RIVALS", {"merge_lse": {"broken": broken, "sound": lambda inputs: print}})
+
+    bench.main(["--op", "merge_lse"])
+
+    told = capsys.readouterr().out
+    assert "broken: did not run: ImportError: no module named rival" in told
+    assert "10.0 us  sound" in told
+
+
+@pytest.mark.parametrize(("moved", "held", "sets"), [(300, 1, 1), (100, 1, 2), (1, 1, 64), (1, 30, 4)])
+def test_inputs_rotate_until_they_outgrow_the_cache_within_the_memory(
+    moved: int, held: int, sets: int
+) -> None:
+    assert measure.input_sets(moved, held, l2=100, memory=1000) == sets
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
