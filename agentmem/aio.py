@@ -17,6 +17,7 @@ from agentmem.contracts import Embedder
 from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory, Moment
 from agentmem.types import (
     ArchiveReport,
+    Entity,
     Event,
     ForgetReport,
     HistoryEntry,
@@ -133,6 +134,10 @@ class AsyncMemory:
     async def notes(self) -> list[Note]:
         """See `Memory.notes`."""
         return await asyncio.to_thread((await self._ready()).notes)
+
+    async def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
+        """See `Memory.entities`."""
+        return await asyncio.to_thread((await self._ready()).entities, *names, limit=limit)
 
     async def history(self, id: str) -> list[HistoryEntry]:
         """See `Memory.history`."""

@@ -5,16 +5,28 @@ Each contract says what a caller may rely on. Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, NewEvent, Note, Stats
+from agentmem.types import (
+    ArchiveReport,
+    Edge,
+    Entity,
+    EntityKind,
+    Event,
+    ForgetReport,
+    HistoryEntry,
+    Namespace,
+    NewEvent,
+    Note,
+    Stats,
+)
 
 Vectors = NDArray[np.float32]
 TextKind = Literal["document", "query"]
@@ -118,6 +130,46 @@ class Selection:
     everything: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FoundMention:
+    """A name found in an event: its folded form, how it is written, and where it first stands (-1: the speaker)."""
+
+    key: str
+    surface: str
+    kind: EntityKind
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventMentions:
+    """What the event at a position names."""
+
+    seq: int
+    mentions: tuple[FoundMention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An entity in a passage. `node` is that of the entity, whichever of its names stands there."""
+
+    node: int
+    passage: int
+    event_id: str
+    seq: int
+    kind: EntityKind
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the derivations have read a namespace, as positions: the next event to read names from, the first
+    that is in no episode yet; and the next that will be stored."""
+
+    extracted: int
+    segmented: int
+    next: int
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Store(Protocol):
     """Where memory lives. Every call is for one namespace and never sees another.
 
@@ -205,6 +257,31 @@ class Store(Protocol):
 
     def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
         """Keys and index texts of every passage, in batches."""
+
+    def progress(self, namespace: Namespace) -> Progress:
+        """How far episodes and the graph follow the events."""
+
+    def add_mentions(
+        self, namespace: Namespace, events: Sequence[EventMentions], *, since: int, until: int
+    ) -> bool:
+        """Enter what the events of positions `[since, until)` name into the graph. False, and nothing done, where
+        it already goes beyond `since`; an event forgotten meanwhile is left out."""
+
+    def entities(
+        self, namespace: Namespace, names: Sequence[str] | None = None, limit: int | None = None
+    ) -> list[Entity]:
+        """Entities with these names (in any spelling, also an alias), or all; the most mentioned first."""
+
+    def mentions_of(
+        self, namespace: Namespace, nodes: Sequence[int], limit: int | None = None
+    ) -> list[Mention]:
+        """The passages that name these entities, under any of their names; the newest event first."""
+
+    def mentions_in(self, namespace: Namespace, passages: Sequence[int]) -> list[Mention]:
+        """The entities that these passages name."""
+
+    def edges(self, namespace: Namespace, nodes: Sequence[int] | None = None) -> list[Edge]:
+        """Edges that touch one of these entities, or all; those of an alias are its entity's."""
 
     def stats(self, namespace: Namespace) -> Stats:
         """What a namespace holds."""

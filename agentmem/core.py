@@ -32,6 +32,7 @@ from agentmem.read.recall import Recaller
 from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
 from agentmem.registry import load, names
 from agentmem.types import Namespace
+from agentmem.write.derive import Deriver
 from agentmem.write.ingest import Ingest
 
 logger = logging.getLogger("agentmem")
@@ -97,13 +98,14 @@ class Core:
     def _start_threads(self) -> None:
         self._pid = os.getpid()
         self._waiting_lock = threading.Lock()
+        self.deriver = Deriver(self.store)
         self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
 
     def _wire(self, embedder: CachedEmbedder) -> Wiring:
         channels: list[Any] = [load("channels", name)(self.store) for name in CHANNELS]
         return Wiring(
             embedder,
-            Ingest(self.store, embedder, self.tokenizer, self.clock),
+            Ingest(self.store, embedder, self.tokenizer, self.clock, self.deriver),
             Recaller(self.store, embedder, self.tokenizer, channels, self._executor, self.clock),
         )
 
@@ -176,6 +178,7 @@ class Core:
         if not self._closed:
             self._closed = True
             self._executor.shutdown()
+            self.deriver.before_close()
             self.store.close()
 
 

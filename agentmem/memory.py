@@ -22,6 +22,7 @@ from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
 from agentmem.types import (
     ArchiveReport,
+    Entity,
     Event,
     ForgetReport,
     HistoryEntry,
@@ -243,6 +244,7 @@ class Memory:
         if unknown := set(wanted) - set(ALL_TIERS):
             raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
         moment = None if at is None else to_utc(at)
+        self._core.deriver.before_recall(self._namespace)
 
         def answer(wiring: Wiring) -> Recall:
             self._core.embed_waiting(wiring, self._namespace)
@@ -335,6 +337,14 @@ class Memory:
         """Semantic memories in the order they were recorded."""
         self._core.check_open()
         return self._core.store.notes(self._namespace)
+
+    def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
+        """Who and what events name, the most mentioned first; or those with these names, in any spelling."""
+        self._core.check_open()
+        if limit is not None:
+            _positive(limit, "limit")
+        self._core.deriver.follow(self._namespace)
+        return self._core.store.entities(self._namespace, names or None, limit)
 
     def history(self, id: str) -> list[HistoryEntry]:
         """What happened to a record, oldest first; also of one that was forgotten. Raises

@@ -15,6 +15,8 @@ Namespace = tuple[str, ...]
 Tier = Literal["window", "episode", "semantic"]
 MemoryKind = Literal["fact", "preference", "profile", "insight", "skill", "cause"]
 Role = Literal["user", "assistant", "system", "tool"]
+EntityKind = Literal["speaker", "email", "handle", "url", "date", "place", "quoted", "name", "initial"]
+EdgeKind = Literal["with", "speaks_of", "on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,45 @@ class Note:
     superseded_by: str | None
     confidence: float
     source_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name of an entity, and what says that it is one."""
+
+    name: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Who or what events name: one for all spellings of a name.
+
+    `node` identifies it in the graph of its namespace, and nowhere else; `mentions` is how many events name it,
+    under any of its names.
+    """
+
+    node: int
+    name: str
+    kind: EntityKind
+    mentions: int
+    aliases: tuple[Alias, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A relation of two entities, and how many events show it.
+
+    `with`: named in one event (no direction; `source < target`). `speaks_of`: the source says what names the
+    target. `on`: the target is a date named beside the source. Times are those of the first and last such event.
+    """
+
+    source: int
+    target: int
+    kind: EdgeKind
+    weight: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

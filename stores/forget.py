@@ -12,7 +12,7 @@ from agentmem.contracts import Selection
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
-from . import lexical, namespaces, notes, schema
+from . import graph, lexical, namespaces, notes, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -36,6 +36,10 @@ def forget(
         rows = connection.execute(select(E.id, E.recorded_at).where(E.pk.in_(chunk))).all()
         for row in rows:
             notes.record(connection, namespace_pk, [row.id], "remembered", from_micros(row.recorded_at), {})
+    if selection.everything:
+        graph.clear(connection, namespace_pk)
+    else:
+        graph.shrink(connection, namespace_pk, list(events))
     _remove_passages(connection, namespace_pk, P.event_pk, list(events))
     _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))
     for chunk in chunks(list(memories)):

@@ -1,7 +1,7 @@
 """The tables. Every row carries its namespace; times are microseconds since the Unix epoch, in UTC.
 
-Events are the truth. Passages, vectors and lexical rows are derived and can be rebuilt from them.
-A `passage` is the unit of ranking: a span of an event, or a whole semantic memory.
+Events are the truth. Passages, vectors, lexical rows, episodes and the graph of entities are derived and can be
+rebuilt from them. A `passage` is the unit of ranking: a span of an event, or a whole semantic memory.
 """
 
 from __future__ import annotations
@@ -95,7 +95,13 @@ memories = Table(
     Column("superseded_at", BigInteger),
     Column("superseded_by", Text),
     Column("confidence", Float, nullable=False),
+    # folded subject and predicate of a note that excludes others: the line of versions it stands in
+    Column("version_key", Text),
+    # the end as it was stated, before any other note closed this one
+    Column("stated_to", BigInteger),
     UniqueConstraint("namespace_pk", "id"),
+    Index("ix_memories_version", "namespace_pk", "version_key"),
+    Index("ix_memories_ended", "namespace_pk", "valid_to"),
     sqlite_autoincrement=True,
 )
 
@@ -161,4 +167,102 @@ changes = Table(
     Column("detail", JSON, nullable=False),
     Index("ix_changes_record", "namespace_pk", "record_id"),
     sqlite_autoincrement=True,
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("id", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    # an event is in the episode of its session whose range holds its seq; ranges of a session do not meet
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("refined_by", Text),
+    Column("token_count", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("strength", Float, nullable=False, server_default="1"),
+    Column("stability_days", Float, nullable=False, server_default="1"),
+    Column("recalls", Integer, nullable=False, server_default="0"),
+    Column("last_recalled_at", BigInteger),
+    UniqueConstraint("namespace_pk", "id"),
+    UniqueConstraint("namespace_pk", "session", "first_seq"),
+    Index("ix_episodes_range", "namespace_pk", "last_seq", "first_seq"),
+    sqlite_autoincrement=True,
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    # the folded name: equal names are one entity by this constraint
+    Column("key", Text, nullable=False),
+    # the first word of a folded name of several, the name itself of a single word
+    Column("first_word", Text, nullable=False),
+    Column("words", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("mentions", Integer, nullable=False),
+    UniqueConstraint("namespace_pk", "key"),
+    Index("ix_entities_first", "namespace_pk", "first_word"),
+    sqlite_autoincrement=True,
+)
+
+# the rows below name entities of their own namespace; they are made and removed together with them
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), primary_key=True),
+    Column("alias_pk", _Key, primary_key=True, autoincrement=False),
+    Column("entity_pk", _Key, nullable=False),
+    Column("evidence", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), primary_key=True),
+    Column("entity_pk", _Key, primary_key=True, autoincrement=False),
+    Column("event_pk", _Key, ForeignKey("events.pk", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("surface", Text, nullable=False),
+    # character offset of the first occurrence in the content; -1 for the speaker
+    Column("start", Integer, nullable=False),
+    Index("ix_mentions_event", "event_pk"),
+    sqlite_with_rowid=False,
+)
+
+edges = Table(
+    "edges",
+    metadata,
+    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), primary_key=True),
+    Column("source_pk", _Key, primary_key=True, autoincrement=False),
+    Column("target_pk", _Key, primary_key=True, autoincrement=False),
+    Column("kind", String, primary_key=True),
+    # how many events hold both ends
+    Column("weight", Integer, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index("ix_edges_target", "namespace_pk", "target_pk"),
+    sqlite_with_rowid=False,
+)
+
+# how far each derivation has read the events of a namespace
+derivations = Table(
+    "derivations",
+    metadata,
+    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), primary_key=True),
+    # the next seq to read names from
+    Column("extracted_seq", BigInteger, nullable=False, server_default="0"),
+    # the next seq to put into an episode, and the state of the segmentation there
+    Column("segmented_seq", BigInteger, nullable=False, server_default="0"),
+    Column("state", JSON, nullable=False),
 )

@@ -6,7 +6,6 @@ The database, lexical search and vector search are parts handed in; the work is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +17,11 @@ from agentmem.errors import EmbedderMismatchError, ReadOnlyStoreError
 from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
 
 from . import counts, exchange, forget, log, namespaces, notes, records, reindex, schema, vectors
-from .namespaces import NamespaceRow
+from .derived import DerivedRows
 from .parts import Database, LexicalSearch, VectorSearch
 
 
-class SqlStore:
+class SqlStore(DerivedRows):
     """Implements `agentmem.contracts.Store`."""
 
     def __init__(self, database: Database, lexical: LexicalSearch, indexes: VectorSearch) -> None:
@@ -37,11 +36,6 @@ class SqlStore:
     @property
     def url(self) -> str:
         return self._database.url
-
-    @contextmanager
-    def _in(self, namespace: Namespace) -> Iterator[tuple[Connection, NamespaceRow | None]]:
-        with self._database.read(namespace) as connection:
-            yield connection, namespaces.find(connection, namespace)
 
     def meta(self, key: str) -> str | None:
         with self._database.read() as connection:

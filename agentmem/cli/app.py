@@ -17,7 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from agentmem import __version__
-from agentmem.cli import archive, doctor, evaluate, events, forget, recall, remember, render
+from agentmem.cli import archive, doctor, entities, evaluate, events, forget, recall, remember, render
 from agentmem.errors import AgentMemError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(forget.forget)
 app.command()(events.events)
 app.command()(events.history)
 app.command()(events.stats)
+app.command()(entities.entities)
 app.command()(archive.export)
 app.command("import")(archive.import_)
 app.command()(archive.reindex)

@@ -16,6 +16,7 @@ from agentmem.contracts import Embedder, PreparedEvent, Store, Tokenizer
 from agentmem.embed.safe import embed_or_none
 from agentmem.quote import without_recall
 from agentmem.types import Namespace, NewEvent, Receipt
+from agentmem.write.derive import Deriver
 from agentmem.write.passages import event_passages
 
 # one transaction each, so that an interrupted import keeps what it has done
@@ -45,8 +46,11 @@ def content_hashes(events: Sequence[NewEvent]) -> list[str]:
 class Ingest:
     """Writes into one store; holds no state of its own."""
 
-    def __init__(self, store: Store, embedder: Embedder, tokenizer: Tokenizer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, embedder: Embedder, tokenizer: Tokenizer, clock: Clock, deriver: Deriver
+    ) -> None:
         self._store = store
+        self._deriver = deriver
         self._embedder = embedder
         self._tokenizer = tokenizer
         self._clock = clock
@@ -64,6 +68,7 @@ class Ingest:
         receipts = []
         for start in range(0, len(genuine), BATCH):
             end = start + BATCH
+            self._deriver.before_write(namespace)
             receipts.append(self._batch(namespace, genuine[start:end], hashes[start:end]))
             if progress is not None:
                 progress(min(end, len(genuine)), len(genuine))
@@ -88,6 +93,7 @@ class Ingest:
         outcome = iter(self._store.append(namespace, prepared) if prepared else ())
         results = [next(outcome) if old is None else (old, False) for old in known]
         added = sum(new for _, new in results)
+        self._deriver.wrote(namespace, added)
         return Receipt(tuple(id_ for id_, _ in results), added, len(results) - added, pending_vectors=pending)
 
     def _prepare(self, event: NewEvent, digest: str) -> PreparedEvent:

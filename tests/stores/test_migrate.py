@@ -17,6 +17,7 @@ from agentmem import Memory
 from agentmem.errors import NewerSchemaError, NotADatabaseError, StoreError
 
 schema = import_module("agentmem.stores.schema")
+migrate = import_module("agentmem.stores.migrate")
 
 OPEN_AT = """
 import sys, time
@@ -75,7 +76,7 @@ def test_a_database_of_a_newer_version_is_refused_and_kept(database: Path) -> No
     with pytest.raises(NewerSchemaError, match=r"schema 9999.*pip install -U agentmem"):
         Memory(database, embedder="hash")
 
-    sqlite_file(database, "UPDATE alembic_version SET version_num = '0001'")
+    sqlite_file(database, f"UPDATE alembic_version SET version_num = '{migrate.HEAD}'")
     with Memory(database, embedder="hash") as memory:
         assert memory.get("e1").content == "kept"
 
