@@ -25,6 +25,8 @@ from .rotation import rotation
 Codes = NDArray[np.uint8]
 # finest first
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+# those an index may hold in 4 bits a coordinate without losing more than they have lost
+COARSE: frozenset[Precision] = frozenset({"int4", "binary"})
 
 _FACTOR_BYTES = 4
 _STEPS = 127

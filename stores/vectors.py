@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,13 @@ from agentmem.errors import EmbedderMismatchError
 
 from . import schema
 from .chunks import chunks
+from .precision import COARSE, PRECISIONS, Codec
 
 V = schema.vectors.c
 _ACTIVE = "embedder"
+_ROTATION = "rotation_seed"
+_BATCH = 4096
+_COARSE = sorted(COARSE)
 # read as the driver gives it: the type's own conversion copies every row
 _RAW = type_coerce(V.data, NullType())
 
@@ -91,18 +96,85 @@ def add(connection: Connection, embedder_pk: int | None, rows: Sequence[tuple[in
     )
 
 
+class Batch(NamedTuple):
+    """Vectors as read: keys `[n]`, decoded rows `[n, dims]`, which of them are kept in 4 bits or less, and the last.
+
+    `last_data` is the last row as stored, by which it is known again.
+    """
+
+    keys: NDArray[np.int64]
+    rows: Vectors
+    coarse: NDArray[np.bool_]
+    last_pk: int
+    last_data: bytes
+
+
 def after(
     connection: Connection, namespace_pk: int, embedder_pk: int, last_pk: int, dims: int
-) -> tuple[NDArray[np.int64], Vectors, int]:
-    """Keys `[n]`, vectors `[n, dims]` and the newest row after `last_pk`, in order of storing."""
-    rows = connection.execute(
-        select(V.pk, V.passage_pk, _RAW)
-        .where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk > last_pk)
+) -> Iterator[Batch]:
+    """What was stored after `last_pk`, in order of storing, a batch at a time."""
+    statement = (
+        select(V.pk, V.passage_pk, V.precision, _RAW)
+        .where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk)
         .order_by(V.pk)
-    ).all()
-    keys = np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows))
-    data = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32).reshape(-1, dims)
-    return keys, data, rows[-1][0] if rows else last_pk
+        .limit(_BATCH)
+    )
+    while found := connection.execute(statement.where(V.pk > last_pk)).all():
+        last_pk = found[-1][0]
+        yield _batch(connection, found, dims)
+
+
+def count_after(
+    connection: Connection, namespace_pk: int, embedder_pk: int, last_pk: int, limit: int | None = None
+) -> int:
+    """How many vectors were stored after `last_pk`; no further than one past `limit`."""
+    found = select(V.pk).where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk > last_pk)
+    counted = (found if limit is None else found.limit(limit + 1)).subquery()
+    return int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
+
+
+def sample(
+    connection: Connection, namespace_pk: int, embedder_pk: int, dims: int, size: int
+) -> tuple[Batch, int]:
+    """Vectors chosen at random among all of a namespace, at most `size`, and how many there are."""
+    scan = select(V.pk).where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk)
+    pks = np.fromiter(connection.execute(scan).scalars(), dtype=np.int64)
+    chosen = np.sort(np.random.default_rng(0).permutation(pks)[:size]).tolist()
+    found = [
+        row
+        for chunk in chunks(chosen)
+        for row in connection.execute(
+            select(V.pk, V.passage_pk, V.precision, _RAW).where(V.pk.in_(chunk)).order_by(V.pk)
+        )
+    ]
+    return _batch(connection, found, dims), len(pks)
+
+
+def _batch(connection: Connection, found: Sequence[Any], dims: int) -> Batch:
+    keys = np.fromiter((row[1] for row in found), dtype=np.int64, count=len(found))
+    names = np.array([row[2] for row in found], dtype=str)
+    rows = _decoded(connection, names, [row[3] for row in found], dims)
+    return Batch(keys, rows, np.isin(names, _COARSE), found[-1][0], found[-1][3])
+
+
+def _decoded(connection: Connection, names: NDArray[np.str_], data: Sequence[bytes], dims: int) -> Vectors:
+    """Rows `[n, dims]` from what is stored in the precisions `names`."""
+    if (names == "float32").all():
+        return np.frombuffer(b"".join(data), dtype=np.float32).reshape(-1, dims)
+    codec = Codec(dims, rotation_seed(connection))
+    rows = np.empty((len(data), dims), dtype=np.float32)
+    for name in PRECISIONS:
+        places = np.flatnonzero(names == name).tolist()
+        if places:
+            codes = np.frombuffer(b"".join(data[place] for place in places), dtype=np.uint8)
+            rows[places] = codec.decode(codes.reshape(len(places), -1), name)
+    return rows
+
+
+def rotation_seed(connection: Connection) -> int:
+    """The seed of the rotation in which this store's vectors lose precision."""
+    value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == _ROTATION)).scalar()
+    return int(value or 0)
 
 
 def newest(connection: Connection, namespace_pk: int, embedder_pk: int) -> int:
@@ -123,20 +195,25 @@ def of_passages(
     connection: Connection, embedder_pk: int, keys: Sequence[int], dims: int
 ) -> tuple[NDArray[np.int64], Vectors]:
     """Keys and vectors of these passages, as far as they have one."""
-    rows = [
+    found = [
         row
         for chunk in chunks(keys)
         for row in connection.execute(
-            select(V.passage_pk, _RAW).where(V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk)
+            select(V.passage_pk, V.precision, _RAW).where(
+                V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk
+            )
         )
     ]
-    data = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float32).reshape(-1, dims)
-    return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)), data
+    names = np.array([row[1] for row in found], dtype=str)
+    rows = _decoded(connection, names, [row[2] for row in found], dims)
+    return np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)), rows
 
 
-def live_keys(connection: Connection, namespace_pk: int, embedder_pk: int) -> NDArray[np.int64]:
-    """Keys of all passages of a namespace that have a vector."""
-    rows = connection.execute(
-        select(V.passage_pk).where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk)
+def live_keys(connection: Connection, namespace_pk: int, embedder_pk: int, last_pk: int) -> NDArray[np.int64]:
+    """Keys of the passages of a namespace whose vector was stored up to `last_pk` and is still there."""
+    found = connection.execute(
+        select(V.passage_pk).where(
+            V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk <= last_pk
+        )
     ).scalars()
-    return np.fromiter(rows, dtype=np.int64)
+    return np.fromiter(found, dtype=np.int64)

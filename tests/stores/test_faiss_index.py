@@ -105,7 +105,9 @@ def test_an_index_is_read_from_disk_when_opened_again(
     read: list[int] = []
     after = faiss_index.vectors.after
     monkeypatch.setattr(
-        faiss_index.vectors, "after", lambda *given: read.append(len(after(*given)[0])) or after(*given)
+        faiss_index.vectors,
+        "after",
+        lambda *given: read.extend(len(batch.keys) for batch in after(*given)) or after(*given),
     )
 
     with Memory(database, embedder="hash-32") as memory:
