@@ -82,12 +82,16 @@ class EmbedderError(AgentMemError, RuntimeError):
 class EmbedderMismatchError(EmbedderError):
     """The store was built with another embedder."""
 
-    def __init__(self, stored: str, stored_dims: int, given: str, given_dims: int | None = None) -> None:
+    def __init__(
+        self, stored: str, stored_dims: int, given: str, given_dims: int | None = None, remedy: str = ""
+    ) -> None:
         dims = "" if given_dims is None else f" ({given_dims} dims)"
-        super().__init__(
-            f"this store's vectors were made by {stored!r} ({stored_dims} dims), not by {given!r}{dims}; open it "
-            f"with embedder={stored!r}, or move it over with Memory.reembed(url, embedder={given!r}) / "
+        remedy = remedy or (
+            f"open it with embedder={stored!r}, or move it over with Memory.reembed(url, embedder={given!r}) / "
             f"`agentmem reindex --embedder {given}`"
+        )
+        super().__init__(
+            f"this store's vectors were made by {stored!r} ({stored_dims} dims), not by {given!r}{dims}; {remedy}"
         )
         self.stored = stored
         self.given = given

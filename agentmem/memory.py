@@ -89,6 +89,11 @@ class Memory:
         return self._core.store.url
 
     @property
+    def core(self) -> Core:
+        """The open parts this memory is a view on, for integrations."""
+        return self._core
+
+    @property
     def current_namespace(self) -> Namespace:
         """Whose memory this is."""
         return self._namespace

@@ -19,6 +19,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "stores": {
         "sqlite": "agentmem.stores.sqlite:open_sqlite",
     },
+    "items": {
+        "sqlite": "agentmem.stores.items:items_of",
+    },
+    "integrations": {
+        "langgraph": "agentmem.integrations.langgraph:AgentMemStore",
+    },
     "archives": {
         "zip": "agentmem.stores.archive:Reader",
     },

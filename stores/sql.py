@@ -37,6 +37,11 @@ class SqlStore(DerivedRows):
     def url(self) -> str:
         return self._database.url
 
+    @property
+    def database(self) -> Database:
+        """What it lives in, for tables of other parts."""
+        return self._database
+
     def meta(self, key: str) -> str | None:
         with self._database.read() as connection:
             if key == "embedder":

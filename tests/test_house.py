@@ -24,7 +24,7 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 LAYERS = (
     {"errors"},
     {"clock", "types", "quote"},
-    {"contracts", "registry", "config", "terms", "tokens", "versions"},
+    {"contracts", "registry", "config", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
     {"core", "reembed", "memory", "aio"},
     {"cli"},
