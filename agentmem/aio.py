@@ -107,6 +107,7 @@ class AsyncMemory:
         about: str | None = None,
         everything: bool = False,
         dry_run: bool = False,
+        vacuum: bool = False,
     ) -> ForgetReport:
         """See `Memory.forget`."""
         return await asyncio.to_thread(
@@ -117,6 +118,7 @@ class AsyncMemory:
             about=about,
             everything=everything,
             dry_run=dry_run,
+            vacuum=vacuum,
         )
 
     async def get(self, id: str) -> Event | Note:
@@ -146,6 +148,10 @@ class AsyncMemory:
     async def stats(self) -> Stats:
         """See `Memory.stats`."""
         return await asyncio.to_thread((await self._ready()).stats)
+
+    async def check(self, *, deep: bool = False) -> list[str]:
+        """See `Memory.check`."""
+        return await asyncio.to_thread((await self._ready()).check, deep=deep)
 
     async def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
         """See `Memory.export`."""

@@ -224,9 +224,12 @@ class Store(Protocol):
         """What happened to a record, oldest first."""
 
     def forget(
-        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
+        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool, vacuum: bool = False
     ) -> ForgetReport:
-        """Remove what is selected with everything derived from it, and nothing else."""
+        """Remove what is selected with everything derived from it, and nothing else.
+
+        `vacuum` also gives the room back to the disk.
+        """
 
     def nearest(self, namespace: Namespace, vector: Vectors, k: int, *, embedder: str = "") -> list[Scored]:
         """Passages by cosine to a unit `[dims]` vector, best first.
@@ -291,6 +294,12 @@ class Store(Protocol):
 
     def restore(self, path: Path) -> ArchiveReport:
         """Read an export into this store; what is already here is left as it is."""
+
+    def check(self, *, deep: bool = False) -> list[str]:
+        """What is wrong with the store, a line each; empty when all is well.
+
+        `deep` reads every row and compares what is derived with the events it comes from.
+        """
 
     def close(self) -> None:
         """Flush and release; a second call does nothing."""

@@ -274,6 +274,7 @@ class Memory:
         about: str | None = None,
         everything: bool = False,
         dry_run: bool = False,
+        vacuum: bool = False,
     ) -> ForgetReport:
         """Remove events and notes of this namespace, with every trace derived from them.
 
@@ -285,6 +286,8 @@ class Memory:
             before: what happened before this moment.
             about: what is said by, or mentions, this name or phrase.
             dry_run: only tell what would go.
+            vacuum: also give the room back to the disk, which rewrites the whole file. What is forgotten is
+                overwritten with or without it.
 
         Raises:
             InvalidInputError: no condition at all, or `everything` beside another.
@@ -306,7 +309,7 @@ class Memory:
             everything=everything,
         )
         report = self._core.store.forget(
-            self._namespace, selection, at=self._core.clock.now(), dry_run=dry_run
+            self._namespace, selection, at=self._core.clock.now(), dry_run=dry_run, vacuum=vacuum
         )
         if not dry_run:
             self._core.embedder.clear()
@@ -364,6 +367,15 @@ class Memory:
         """What this namespace holds."""
         self._core.check_open()
         return self._core.store.stats(self._namespace)
+
+    def check(self, *, deep: bool = False) -> list[str]:
+        """What is wrong with the whole store, a line each; empty when all is well.
+
+        `deep` reads every row and compares what is derived (passages, terms, vectors, counts) with the events and
+        notes it comes from.
+        """
+        self._core.check_open()
+        return self._core.store.check(deep=deep)
 
     def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
         """Write this namespace and those below it (or the whole store) to one portable file."""

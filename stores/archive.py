@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,10 @@ import numpy as np
 
 from agentmem.contracts import Vectors
 from agentmem.errors import ArchiveError
+from agentmem.faults import point
 from agentmem.types import ArchiveReport
+
+from .whole_file import whole_file
 
 FORMAT = "agentmem-export-1"
 _RECORDS = "records.jsonl"
@@ -59,33 +61,42 @@ def write(
     vectors: Callable[[], Iterable[Vectors]],
     counts: Counts,
 ) -> ArchiveReport:
-    """Write an archive beside `path`, then move it there: a crash leaves no half file under the name."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write an archive whole or not at all: a crash leaves no half file under the name."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open(_RECORDS, "w", force_zip64=True) as file:
-                lines = _Hashed(file)
-                for record in records:
-                    lines.write(json.dumps(record, ensure_ascii=False, default=_jsonable).encode() + b"\n")
-            with archive.open(_VECTORS, "w", force_zip64=True) as file:
-                rows = _Hashed(file)
-                for batch in vectors():
-                    rows.write(batch.astype("<f4").tobytes())
-            manifest = {
-                "format": FORMAT,
-                **header,
-                **asdict(counts),
-                "sha256": {_RECORDS: lines.digest.hexdigest(), _VECTORS: rows.digest.hexdigest()},
-            }
-            archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
-        temporary.replace(path)
+        with whole_file(path, durable=True) as temporary:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+                _fill(archive, header, records, vectors, counts)
+            point("export.part_written")
+        point("export.renamed")
     except OSError as error:
         raise ArchiveError(f"could not write the export {path}: {error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return ArchiveReport(str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size)
+
+
+def _fill(
+    archive: zipfile.ZipFile,
+    header: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    vectors: Callable[[], Iterable[Vectors]],
+    counts: Counts,
+) -> None:
+    with archive.open(_RECORDS, "w", force_zip64=True) as file:
+        lines = _Hashed(file)
+        for record in records:
+            lines.write(json.dumps(record, ensure_ascii=False, default=_jsonable).encode() + b"\n")
+    point("export.records_written")
+    with archive.open(_VECTORS, "w", force_zip64=True) as file:
+        rows = _Hashed(file)
+        for batch in vectors():
+            rows.write(batch.astype("<f4").tobytes())
+    point("export.vectors_written")
+    manifest = {
+        "format": FORMAT,
+        **header,
+        **asdict(counts),
+        "sha256": {_RECORDS: lines.digest.hexdigest(), _VECTORS: rows.digest.hexdigest()},
+    }
+    archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
 
 
 def _jsonable(value: object) -> object:

@@ -1,4 +1,6 @@
-"""One SQLite file: connections, transactions, and errors in our own words. Knows nothing of tables.
+"""One SQLite file: connections, transactions, and errors in our own words.
+
+Of the tables it knows only that removed terms must be overwritten.
 
 WAL with full sync, so that a committed write survives a power cut; writers take the lock up front
 (`BEGIN IMMEDIATE`) and wait for each other, readers never wait.
@@ -27,7 +29,10 @@ from agentmem.errors import (
     StoreError,
     StoreFullError,
 )
+from agentmem.faults import point
 from agentmem.types import Namespace
+
+from . import lexical
 
 APPLICATION_ID = 0x41474D4D  # "AGMM"
 _ROLLBACK_JOURNAL = 1
@@ -72,25 +77,42 @@ class SqliteDatabase:
         with self._write_lock, self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
-    def checkpoint(self, *, vacuum: bool = False) -> None:
-        """Fold the write-ahead log into the file; `vacuum` also rewrites it without free pages.
+    def tidy(self, *, vacuum: bool = False) -> None:
+        """Overwrite removed terms, then fold the write-ahead log into the file; `vacuum` also makes it smaller.
 
-        Beside another process's long write it does what it can and leaves the rest to that one's close.
+        What another process's long read or write keeps from being done now is done by the next call.
         """
+        with self.read() as connection:
+            asked = lexical.scrub_asked(connection)
+        if asked is not None:
+            self._scrub()
+        overwritten = self.path is None or self._checkpoint(vacuum=vacuum)
+        if asked is not None and overwritten:
+            with self.write() as connection:
+                lexical.scrub_done(connection, asked)
+
+    def _scrub(self) -> None:
+        first = more = True
+        while more:
+            with self.write() as connection:
+                more = lexical.scrub_step(connection, first=first)
+            first = False
+            point("scrub.step_committed")
+
+    def _checkpoint(self, *, vacuum: bool) -> bool:
+        """Fold the write-ahead log into the file; whether it is now empty."""
         with self._write_lock, self._translated(), self._ready_engine().connect() as connection:
             raw = connection.connection.dbapi_connection
-            if raw is not None:
-                cursor = raw.cursor()
-                if vacuum:
-                    cursor.execute("VACUUM")
-                cursor.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-
-    def tidy(self) -> None:
-        """Fold the write-ahead log into the file, whose free pages `secure_delete` has overwritten."""
-        if self.path is not None:
-            self.checkpoint()
+            assert raw is not None
+            cursor = raw.cursor()
+            if vacuum:
+                cursor.execute("VACUUM")
+                point("checkpoint.vacuumed")
+            cursor.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        point("checkpoint.done")
+        return not busy
 
     def faults(self) -> list[str]:
         """What SQLite's own integrity check finds wrong; empty when all is well."""

@@ -15,6 +15,7 @@ from agentmem.clock import from_micros
 from agentmem.config import check_namespace
 from agentmem.contracts import PreparedEvent, Vectors
 from agentmem.errors import AgentMemError, ArchiveError, DuplicateIdError, NamespaceError
+from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, Namespace, NewEvent, Note
 from agentmem.write.passages import event_passages, note_passage
 
@@ -139,6 +140,7 @@ def restore(database: Database, path: Path) -> tuple[ArchiveReport, tuple[int, i
     Vectors are taken where the store has the same embedder or none yet; else they are made anew later.
     """
     reader = archive.Reader(path)
+    point("restore.checked")
     try:
         name, dims = reader.manifest["embedder"], int(reader.manifest["dims"])
         with database.write() as connection:
@@ -148,6 +150,8 @@ def restore(database: Database, path: Path) -> tuple[ArchiveReport, tuple[int, i
                 active = vectors.active_embedder(connection)
             usable = active is not None and active[1:] == (name, dims)
             counts = _Restorer(connection, reader, active[0] if active and usable else None, dims).run()
+            point("restore.taken")
+        point("restore.committed")
         embedder = None if active is None else (active[0], active[2])
         report = ArchiveReport(
             str(path), counts.namespaces, counts.events, counts.memories, path.stat().st_size
@@ -235,6 +239,7 @@ class _Restorer:
         if self._events:
             outcome = log.append(self._connection, self._namespace, self._events, self._embedder_pk)
             self._counts[1] += sum(new for _, new in outcome)
+            point("restore.events_taken")
             self._events = []
 
     def _take_note(self, record: dict[str, Any]) -> None:
@@ -253,6 +258,7 @@ class _Restorer:
                     self._embedder_pk,
                 )
             self._counts[2] += 1
+            point("restore.note_taken")
         except DuplicateIdError:
             return
 

@@ -12,7 +12,7 @@ import logging
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ EXACT_LIMIT = 50_000
 PERSIST_FROM = 20_000
 _PERSIST_GROWTH = 1.1
 _CACHE_BYTES = 3 << 30
+# a namespace's epoch, which moves on every removal, and the key of the embedder in use
+State = tuple[int, int]
 # an empty FAISS index costs some kilobytes, whatever it holds
 _CACHE_ENTRIES = 4096
 
@@ -94,9 +96,11 @@ class _Entry:
 class VectorIndexes:
     """The indexes of one store, least recently used first out."""
 
-    def __init__(self, folder: Path | None, store_id: str) -> None:
+    def __init__(self, folder: Path | None, store_id: str, state: Callable[[int], State]) -> None:
+        """`state` tells, of a namespace's key, how the database stands now."""
         self._folder = folder
         self._store_id = store_id
+        self._state = state
         self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()
         self._held_bytes = 0
         self._lock = threading.Lock()
@@ -126,8 +130,18 @@ class VectorIndexes:
                 if key[0] == namespace_pk:
                     entry.saved = 0
         if self._folder is not None:
-            for path in self._folder.glob(f"{namespace_pk}-*.faiss"):
+            for path in self._folder.glob(f"{namespace_pk}-*"):
                 path.unlink(missing_ok=True)
+
+    def keep_only(self, embedder_pk: int) -> None:
+        """Forget the indexes of every other embedder, in memory and on disk."""
+        with self._lock:
+            for key in [key for key in self._entries if key[1] != embedder_pk]:
+                self._held_bytes -= self._entries.pop(key).counted_bytes
+        if self._folder is not None:
+            for path in self._folder.glob("*-*"):
+                if not path.name.partition("-")[2].startswith(f"{embedder_pk}."):
+                    path.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Write what has grown since it was last written."""
@@ -193,7 +207,7 @@ class VectorIndexes:
 
     def _save(self, key: tuple[int, int], entry: _Entry) -> None:
         path = self._path(key)
-        if path is None or entry.count < PERSIST_FROM:
+        if path is None or entry.count < PERSIST_FROM or self._overtaken(key, entry):
             return
         facts = {
             "store": self._store_id,
@@ -204,9 +218,16 @@ class VectorIndexes:
         try:
             index_file.write(path, dict[str, Any](entry.indexes.items()), facts)
             entry.saved = entry.count
+            # a removal while we wrote has looked for the file before it was there
+            if self._overtaken(key, entry):
+                path.unlink(missing_ok=True)
         except OSError as error:
             # only a cache: a full or read-only disk must not stop recall
             logger.warning("could not keep the vector index at %s: %s", path, error)
+
+    def _overtaken(self, key: tuple[int, int], entry: _Entry) -> bool:
+        """Whether something was removed from the database that this index may still hold."""
+        return self._state(key[0]) != (entry.epoch, key[1])
 
     def _load(
         self, connection: Connection, namespace: NamespaceRow, key: tuple[int, int], dims: int, entry: _Entry

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Select, delete, func, select
 
 from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Selection
+from agentmem.faults import point
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
@@ -36,18 +37,26 @@ def forget(
         rows = connection.execute(select(E.id, E.recorded_at).where(E.pk.in_(chunk))).all()
         for row in rows:
             notes.record(connection, namespace_pk, [row.id], "remembered", from_micros(row.recorded_at), {})
+    point("forget.times_kept")
     if selection.everything:
         graph.clear(connection, namespace_pk)
     else:
         graph.shrink(connection, namespace_pk, list(events))
+    point("forget.graph_shrunk")
     _remove_passages(connection, namespace_pk, P.event_pk, list(events))
+    point("forget.event_passages_removed")
     _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))
+    point("forget.note_passages_removed")
     for chunk in chunks(list(memories)):
         connection.execute(delete(schema.memories).where(M.pk.in_(chunk)))
+    point("forget.notes_removed")
     for chunk in chunks(list(events)):
         connection.execute(delete(schema.events).where(E.pk.in_(chunk)))
+    point("forget.events_removed")
     notes.record(connection, namespace_pk, [*report.event_ids, *report.memory_ids], "forgotten", at, {})
+    point("forget.recorded")
     lexical.scrub(connection)
+    point("forget.scrub_asked")
     return report
 
 
@@ -122,6 +131,7 @@ def _remove_passages(
     for chunk in chunks(owner_pks):
         rows = connection.execute(select(P.pk, P.terms).where(owner.in_(chunk))).all()
         lexical.remove(connection, [row.pk for row in rows])
+        point("forget.terms_removed")
         connection.execute(delete(schema.passages).where(owner.in_(chunk)))
         if rows:
             namespaces.count(

@@ -6,14 +6,16 @@ Streamed both ways: an index of a gigabyte takes no second one to be written or 
 from __future__ import annotations
 
 import json
-import os
-import threading
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import faiss
+
+from agentmem.faults import point
+
+from .whole_file import whole_file
 
 _faiss: Any = faiss
 _MAGIC = b"agentmem-index-2\n"
@@ -38,17 +40,13 @@ def write(path: Path, indexes: Mapping[str, Any], facts: Mapping[str, Any]) -> N
     for index in indexes.values():
         _pour(index, found.take)
     header = {**facts, "indexes": list(indexes), "crc": found.crc, "bytes": found.bytes}
-    temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, durable=False) as temporary:
         with temporary.open("wb") as file:
             file.write(_MAGIC + json.dumps(header).encode() + b"\n")
             for index in indexes.values():
                 _pour(index, file.write)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        point("index.part_written")
+    point("index.renamed")
 
 
 def read(path: Path, check: Callable[[Mapping[str, Any]], None]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import DBAPIError
 
 from agentmem.contracts import Scored
 
@@ -35,6 +36,20 @@ _FREQUENCIES = text("SELECT term, doc FROM lexical_vocabulary WHERE term IN :ter
 _PROPOSE = text(
     "SELECT rowid, terms FROM lexical WHERE lexical MATCH :match ORDER BY bm25(lexical) LIMIT :limit"
 )
+
+_UNINDEXED = text("SELECT pk FROM passages WHERE terms > 0 AND pk NOT IN (SELECT rowid FROM lexical) LIMIT 3")
+_ORPHANS = text("SELECT rowid FROM lexical WHERE rowid NOT IN (SELECT pk FROM passages) LIMIT 3")
+_INDEXED = text(
+    "SELECT p.pk, l.terms, p.terms, p.namespace_pk FROM passages p JOIN lexical l ON l.rowid = p.pk WHERE p.terms > 0"
+)
+_INTEGRITY = text("INSERT INTO lexical(lexical) VALUES ('integrity-check')")
+_ASK_SCRUB = text("INSERT OR REPLACE INTO meta(key, value) VALUES ('scrub', hex(randomblob(8)))")
+_SCRUB_ASKED = text("SELECT value FROM meta WHERE key = 'scrub'")
+_SCRUB_DONE = text("DELETE FROM meta WHERE key = 'scrub' AND value = :asked")
+_CHANGES = text("SELECT total_changes()")
+_MERGE = text("INSERT INTO lexical(lexical, rank) VALUES ('merge', :pages)")
+_MERGE_PAGES = 500
+_CHANGES_OF_NOTHING = 2
 
 
 def _prefix(namespace_pk: int) -> str:
@@ -58,8 +73,31 @@ def remove(connection: Connection, keys: Sequence[int]) -> None:
 
 
 def scrub(connection: Connection) -> None:
-    """Rewrite the index's segments, so that removed terms leave no bytes behind."""
-    connection.exec_driver_sql("INSERT INTO lexical(lexical) VALUES ('optimize')")
+    """Ask that removed terms leave no bytes behind; `SqliteDatabase.tidy` sees to it, also after a crash.
+
+    A removed term stays in the index's segments until they are merged, which takes as long as the whole index is
+    large. So it is done after the removal, a few pages at a time, and other writers get their turn between.
+    """
+    connection.execute(_ASK_SCRUB)
+
+
+def scrub_asked(connection: Connection) -> str | None:
+    """The last request to overwrite removed terms that is not yet met; None where there is none."""
+    asked: str | None = connection.execute(_SCRUB_ASKED).scalar_one_or_none()
+    return asked
+
+
+def scrub_step(connection: Connection, *, first: bool) -> bool:
+    """Rewrite some pages of the index, all segments into one; whether there is more to do."""
+    before = connection.execute(_CHANGES).scalar_one()
+    connection.execute(_MERGE, {"pages": -_MERGE_PAGES if first else _MERGE_PAGES})
+    # the documented sign that a merge had something to do
+    return bool(connection.execute(_CHANGES).scalar_one() - before >= _CHANGES_OF_NOTHING)
+
+
+def scrub_done(connection: Connection, asked: str) -> None:
+    """Meet a request, unless another one has come since."""
+    connection.execute(_SCRUB_DONE, {"asked": asked})
 
 
 class Fts5Search:
@@ -89,6 +127,25 @@ class Fts5Search:
         scored = [Scored(key, _bm25(words.split(" "), weights, mean)) for key, words in rows]
         scored.sort(key=lambda hit: (-hit.score, hit.passage))
         return scored[:k]
+
+    def faults(self, connection: Connection) -> list[str]:
+        """Where FTS5 is damaged, or holds other terms than the passages say."""
+        found = [f"the terms of passage {key} are not indexed" for (key,) in connection.execute(_UNINDEXED)]
+        found += [
+            f"terms are indexed of passage {key}, which is gone" for (key,) in connection.execute(_ORPHANS)
+        ]
+        for key, words, count, namespace_pk in connection.execute(_INDEXED):
+            if len(words.split(" ")) != count:
+                found.append(f"passage {key} counts {count} terms and has {len(words.split(' '))}")
+            if not all(word.startswith(_prefix(namespace_pk)) for word in words.split(" ")):
+                found.append(f"passage {key} is indexed under another namespace")
+        try:
+            connection.execute(_INTEGRITY)
+        except DBAPIError as error:
+            # a read-only or busy file cannot be asked
+            if "malformed" in str(error.orig):
+                found.append(f"the full-text index is damaged ({error.orig})")
+        return found
 
     def _document_frequencies(
         self, connection: Connection, terms: Sequence[str], passages: int

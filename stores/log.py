@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from agentmem.clock import to_micros
 from agentmem.contracts import PreparedEvent
 from agentmem.errors import DuplicateIdError
+from agentmem.faults import point
 from agentmem.types import Event, Namespace
 
 from . import lexical, namespaces, schema, vectors
@@ -58,6 +59,7 @@ def append(
 ) -> list[tuple[str, bool]]:
     """Store what is not known yet, under the write lock; per event its id and whether it is new."""
     row = namespaces.find_or_add(connection, namespace)
+    point("remember.namespace_added")
     # asked again under the lock: another process may have stored them since
     stored = known(connection, row.pk, [(item.event.id, item.content_hash) for item in prepared])
     _refuse_ids_of_notes(
@@ -111,6 +113,7 @@ def _insert(
             for offset, (id_, item) in enumerate(fresh.items())
         ],
     ).scalars()
+    point("remember.events_added")
     values: list[dict[str, Any]] = []
     terms: list[tuple[str, ...]] = []
     data: list[bytes | None] = []
@@ -135,7 +138,9 @@ def _insert(
         embedder_pk,
         [(namespace.pk, key, blob) for key, blob in zip(keys, data, strict=True) if blob is not None],
     )
+    point("remember.vectors_added")
     namespaces.count(connection, namespace.pk, seqs=len(fresh))
+    point("remember.seqs_counted")
 
 
 def add_passages(
@@ -150,8 +155,11 @@ def add_passages(
             insert(schema.passages).returning(P.pk, sort_by_parameter_order=True), list(values)
         ).scalars()
     )
+    point("index.passages_added")
     lexical.add(connection, namespace_pk, zip(keys, terms, strict=True))
+    point("index.terms_added")
     namespaces.count(connection, namespace_pk, passages=len(keys), terms=sum(map(len, terms)))
+    point("index.passages_counted")
     return keys
 
 

@@ -74,6 +74,14 @@ def count(connection: Connection, pk: int, *, seqs: int = 0, passages: int = 0, 
     )
 
 
+def epoch(connection: Connection, pk: int) -> int:
+    """A namespace's epoch now; -1 where there is no such namespace."""
+    found = connection.execute(
+        select(schema.namespaces.c.epoch).where(schema.namespaces.c.pk == pk)
+    ).scalar_one_or_none()
+    return -1 if found is None else int(found)
+
+
 def below(connection: Connection, prefix: Namespace) -> list[Namespace]:
     """Every namespace that starts with these parts, sorted."""
     paths = schema.namespaces.c.path

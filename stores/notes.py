@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Passage, Vectors
 from agentmem.errors import DuplicateIdError, InvalidInputError
+from agentmem.faults import point
 from agentmem.types import HistoryEntry, Namespace, Note
 
 from . import log, namespaces, schema, vectors
@@ -37,6 +38,7 @@ def add(
     memory_pk: int = connection.execute(
         insert(schema.memories).returning(M.pk), _values(namespace_pk, note)
     ).scalar_one()
+    point("note.added")
     if event_pks:
         connection.execute(
             insert(schema.sources),
@@ -45,6 +47,7 @@ def add(
                 for event_pk in event_pks
             ],
         )
+    point("note.sources_added")
     values = {
         "namespace_pk": namespace_pk,
         "memory_pk": memory_pk,
@@ -56,7 +59,9 @@ def add(
     (key,) = log.add_passages(connection, namespace_pk, [values], [passage.terms])
     if vector is not None:
         vectors.add(connection, embedder_pk, [(namespace_pk, key, vector.tobytes())])
+    point("note.vector_added")
     record(connection, namespace_pk, [note.id], "noted", note.recorded_at, {"kind": note.kind})
+    point("note.recorded")
 
 
 def _event_pks(connection: Connection, namespace_pk: int, ids: Sequence[str]) -> list[int]:

@@ -27,8 +27,11 @@ class Database(Protocol):
     def write(self, namespace: Namespace | None = None) -> AbstractContextManager[Connection]:
         """The only writer of one namespace, or of everything; durable on exit, undone on any exception."""
 
-    def tidy(self) -> None:
-        """After a removal: leave no bytes of it behind, as far as this database allows."""
+    def tidy(self, *, vacuum: bool = False) -> None:
+        """After a removal: leave no bytes of it behind, as far as this database allows.
+
+        `vacuum` also gives the room back to the disk.
+        """
 
     def size_bytes(self) -> int:
         """What it takes on disk."""
@@ -47,6 +50,9 @@ class LexicalSearch(Protocol):
         self, connection: Connection, namespace: NamespaceRow, terms: Sequence[str], k: int
     ) -> list[Scored]:
         """At most `k` passages that share a term with the query, by the namespace's own BM25, best first."""
+
+    def faults(self, connection: Connection) -> list[str]:
+        """Where the index is not what the passages say it should be."""
 
 
 class VectorSearch(Protocol):
@@ -67,6 +73,9 @@ class VectorSearch(Protocol):
 
     def drop(self, namespace_pk: int) -> None:
         """Let go of what is held of a namespace, after a removal."""
+
+    def keep_only(self, embedder_pk: int) -> None:
+        """Let go of what is held of every other embedder, after a move to this one."""
 
     def save(self) -> None:
         """Write down what is worth keeping."""

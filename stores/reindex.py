@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from agentmem.clock import from_micros
 from agentmem.contracts import Vectors
+from agentmem.faults import point
 from agentmem.types import Namespace
 from agentmem.write.passages import event_passages, note_passage
 
@@ -43,6 +44,7 @@ def add_vectors(connection: Connection, embedder_pk: int | None, keys: Sequence[
         )
         waiting.update((row.pk, row.namespace_pk) for row in found)
     vectors.add(connection, embedder_pk, [(ns, key, data[key].tobytes()) for key, ns in waiting.items()])
+    point("embed.vectors_added")
     log.mark_embedded(connection, list(waiting))
 
 
@@ -90,6 +92,7 @@ def replace_vectors(
     """
     with database.write() as connection:
         new = vectors.add_embedder(connection, name, dims)
+    point("reindex.embedder_added")
     count = 0
     for keys, rows in batches:
         with database.write() as connection:
@@ -101,12 +104,18 @@ def replace_vectors(
                 if key not in done and key in owners
             ]
             vectors.add(connection, new, fresh)
+            point("reindex.batch_added")
+        point("reindex.batch_committed")
         count += len(keys)
     with database.write() as connection:
         vectors.activate(connection, new)
+        point("reindex.switched")
         connection.execute(delete(schema.vectors).where(V.embedder_pk != new))
+        point("reindex.old_removed")
         connection.execute(schema.namespaces.update().values(epoch=schema.namespaces.c.epoch + 1))
         _queue_missing(connection, new)
+        point("reindex.missing_queued")
+    point("reindex.committed")
     return count, new
 
 

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, select
 
 from agentmem.contracts import Passage, PreparedEvent, Scored, Selection, StoredPassage, Vectors
 from agentmem.errors import EmbedderMismatchError, ReadOnlyStoreError
+from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
 
-from . import counts, exchange, forget, log, namespaces, notes, records, reindex, schema, vectors
+from . import check, counts, exchange, forget, log, namespaces, notes, records, reindex, schema, vectors
 from .derived import DerivedRows
 from .parts import Database, LexicalSearch, VectorSearch
 
@@ -32,6 +33,7 @@ class SqlStore(DerivedRows):
             active = vectors.active_embedder(connection)
         self._embedder = None if active is None else (active[0], active[2])
         self._written: set[Namespace] = set()
+        self._closed = False
 
     @property
     def url(self) -> str:
@@ -70,9 +72,11 @@ class SqlStore(DerivedRows):
     def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
         self._written.add(namespace)
         with self._database.write(namespace) as connection:
-            return log.append(
+            outcome = log.append(
                 connection, namespace, self._usable(connection, events), self._embedder_pk(connection)
             )
+        point("remember.committed")
+        return outcome
 
     @staticmethod
     def _usable(connection: Connection, events: Sequence[PreparedEvent]) -> list[PreparedEvent]:
@@ -90,6 +94,7 @@ class SqlStore(DerivedRows):
             if active is not None and embedder not in ("", active[1]):
                 vector = None
             notes.add(connection, note, passage, vector, self._embedder_pk(connection))
+        point("note.committed")
 
     def _embedder_pk(self, connection: Connection, maker: str = "") -> int | None:
         embedder = self._in_use(connection, maker)
@@ -114,7 +119,7 @@ class SqlStore(DerivedRows):
         return ours
 
     def forget(
-        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool
+        self, namespace: Namespace, selection: Selection, *, at: datetime, dry_run: bool, vacuum: bool = False
     ) -> ForgetReport:
         if dry_run:
             with self._in(namespace) as (connection, row):
@@ -123,12 +128,17 @@ class SqlStore(DerivedRows):
                 return forget.forget(connection, row.pk, selection, at, dry_run=True)
         with self._database.write(namespace) as connection:
             row = namespaces.find(connection, namespace)
-            if row is None:
-                return ForgetReport((), (), False)
-            report = forget.forget(connection, row.pk, selection, at, dry_run=False)
-        if report.event_ids or report.memory_ids:
+            report = ForgetReport((), (), False)
+            if row is not None:
+                report = forget.forget(connection, row.pk, selection, at, dry_run=False)
+        point("forget.committed")
+        forgot = bool(report.event_ids or report.memory_ids)
+        if row is not None and forgot:
             self._indexes.drop(row.pk)
-            self._database.tidy()
+            point("forget.index_dropped")
+        if forgot or vacuum:
+            self._database.tidy(vacuum=vacuum)
+            point("forget.tidied")
         return report
 
     def events(
@@ -198,10 +208,14 @@ class SqlStore(DerivedRows):
     def add_vectors(self, keys: Sequence[int], rows: Vectors, *, embedder: str = "") -> None:
         with self._database.write() as connection:
             reindex.add_vectors(connection, self._embedder_pk(connection, embedder), keys, rows)
+            point("embed.marked")
+        point("embed.committed")
 
     def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
         count, key = reindex.replace_vectors(self._database, name, dims, batches)
         self._embedder = (key, dims)
+        self._indexes.keep_only(key)
+        point("reindex.old_indexes_dropped")
         return count
 
     def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
@@ -220,19 +234,28 @@ class SqlStore(DerivedRows):
         report, self._embedder = exchange.restore(self._database, path)
         return report
 
-    def check(self) -> list[str]:
-        """What the database's own integrity check finds wrong; empty when all is well."""
-        return self._database.faults()
+    def check(self, *, deep: bool = False) -> list[str]:
+        found = self._database.faults()
+        if found or not deep:
+            return found
+        with self._database.read() as connection:
+            return [*check.faults(connection), *self._lexical.faults(connection)]
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         try:
             for namespace in self._written:
                 with self._in(namespace) as (connection, row):
                     if row is not None and self._embedder is not None:
                         self._indexes.follow(connection, row, self._embedder)
             self._written.clear()
+            point("close.followed")
             self._indexes.save()
+            point("close.saved")
             self._database.tidy()
+            point("close.tidied")
         except ReadOnlyStoreError:
             pass
         finally:

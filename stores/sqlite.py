@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert, inspect
 
 from agentmem.config import scheme_of, sqlite_file
 from agentmem.errors import ArchiveError, InvalidInputError, NotADatabaseError
+from agentmem.faults import point
 from agentmem.types import ArchiveReport, Namespace
 
-from . import counts, migrate, schema
+from . import counts, migrate, namespaces, schema, vectors
 from .database import APPLICATION_ID, SqliteDatabase
-from .faiss_index import VectorIndexes
+from .faiss_index import State, VectorIndexes
 from .lexical import Fts5Search
 from .sql import SqlStore
 
@@ -38,7 +40,9 @@ class SqliteStore(SqlStore):
             with database.read() as connection:
                 store_id = counts.meta(connection, schema.STORE_ID) or ""
             folder = None if path is None else path.with_name(path.name + ".index")
-            super().__init__(database, Fts5Search(), VectorIndexes(folder, store_id))
+            super().__init__(
+                database, Fts5Search(), VectorIndexes(folder, store_id, partial(_state, database))
+            )
         except BaseException:
             database.close()
             raise
@@ -47,6 +51,12 @@ class SqliteStore(SqlStore):
         if self.path is not None and path.resolve() == self.path.resolve():
             raise ArchiveError(f"{path} is the database itself; give the export another file name")
         return super().export(path, namespace)
+
+
+def _state(database: SqliteDatabase, namespace_pk: int) -> State:
+    with database.read() as connection:
+        active = vectors.active_embedder(connection)
+        return namespaces.epoch(connection, namespace_pk), 0 if active is None else active[0]
 
 
 def _migrate(database: SqliteDatabase) -> None:
@@ -60,7 +70,12 @@ def _migrate(database: SqliteDatabase) -> None:
         if migrate.current_revision(connection) == migrate.HEAD:
             return
     with database.write() as connection:
+        point("migrate.locked")
         migrate.upgrade(connection)
+        point("migrate.upgraded")
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        point("migrate.signed")
         if counts.meta(connection, schema.STORE_ID) is None:
             connection.execute(insert(schema.meta).values(key=schema.STORE_ID, value=uuid.uuid4().hex))
+            point("migrate.named")
+    point("migrate.committed")

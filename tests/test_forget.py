@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from agentmem import Memory
 from agentmem.errors import InvalidInputError, RecordNotFoundError
+from agentmem.faults import handled
 
 
 @pytest.fixture
@@ -278,3 +279,52 @@ def test_many_ids_are_forgotten_at_once(memory: Memory) -> None:
 
     assert [event.id for event in memory.events()] == ["0"]
     assert memory.stats().passages == 1
+
+
+def words_in(folder: Path, *words: bytes) -> list[bytes]:
+    held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return [word for word in words if word in held]
+
+
+@pytest.mark.parametrize("step", ["forget.committed", "scrub.step_committed", "checkpoint.done"])
+def test_a_scrubbing_that_was_interrupted_is_done_by_the_next_close(tmp_path: Path, step: str) -> None:
+    def interrupt(name: str) -> None:
+        if name == step:
+            raise KeyboardInterrupt
+
+    with Memory(tmp_path / "a.db", embedder="hash-16") as memory:
+        memory.remember([{"content": f"ordinary words {number}"} for number in range(50)])
+        memory.remember({"id": "secret", "content": "marzipan"})
+        with handled(interrupt), pytest.raises(KeyboardInterrupt):
+            memory.forget(ids=["secret"])
+        assert "secret" not in {event.id for event in memory.events()}
+
+    assert words_in(tmp_path, b"marzipan") == []
+
+
+def test_vacuuming_gives_the_room_back(tmp_path: Path) -> None:
+    with Memory(tmp_path / "a.db", embedder="hash-64") as memory:
+        memory.remember([{"content": f"ordinary words {number}"} for number in range(500)])
+        memory.forget(everything=True)
+        before = memory.stats().store_bytes
+
+        memory.forget(ids=[], vacuum=True)
+
+        assert memory.stats().store_bytes < before / 2
+        assert memory.check(deep=True) == []
+
+
+@given(mine=events, chosen=choices)
+def test_a_dry_run_lists_exactly_what_the_real_run_removes(
+    mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]
+) -> None:
+    with Memory("sqlite://", embedder="hash-16") as memory:
+        for place, (name, session, at, word) in enumerate(mine):
+            message = {"id": str(place), "name": name, "session": session, "at": at, "content": f"the {word}"}
+            memory.remember(message)
+            memory.note(f"a {word}", id=f"n{place}", sources=[str(place)], valid_from=at)
+
+        told = memory.forget(**chosen, dry_run=True)
+        done = memory.forget(**chosen)
+
+    assert (told.event_ids, told.memory_ids) == (done.event_ids, done.memory_ids)

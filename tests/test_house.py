@@ -22,7 +22,7 @@ REGISTRIES = {Path("agentmem/registry.py"), Path("agentmem/kv/ops.py")}
 WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)?")
 # lower layers first; a layer imports itself and what is below it
 LAYERS = (
-    {"errors"},
+    {"errors", "faults"},
     {"clock", "types", "quote"},
     {"contracts", "registry", "config", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},

@@ -45,8 +45,8 @@ class Check:
     advice: str = ""
 
 
-def check_everything(url: str, embedder: str | None) -> Iterator[Check]:
-    """Every check, in the order in which a fault would stop the user."""
+def check_everything(url: str, embedder: str | None, *, deep: bool = False) -> Iterator[Check]:
+    """Every check, in the order in which a fault would stop the user; `deep` reads every row of the store."""
     yield python_version()
     yield sqlite_abilities()
     yield from extras()
@@ -58,7 +58,7 @@ def check_everything(url: str, embedder: str | None) -> Iterator[Check]:
         try:
             with closing(open_store(url)) as store:
                 recorded = store.meta("embedder")
-                yield from database(store, path)
+                yield from database(store, path, deep=deep)
         except (AgentMemError, OSError) as error:
             yield Check("database", "broken", str(error), "see the message; another place is named with --db")
     else:
@@ -137,20 +137,27 @@ def new_database(path: Path) -> Check:
     return Check("database", "ok", f"none yet at {path}; the first `agentmem remember` makes it")
 
 
-def database(store: Store, path: Path | None) -> Iterator[Check]:
+def database(store: Store, path: Path | None, *, deep: bool = False) -> Iterator[Check]:
     """It opened, so its schema is current; is it whole, and can it be written?"""
     spaces = len(store.namespaces())
     yield Check("database", "ok", f"{store.url}: schema current, {spaces} namespace{'s'[: spaces != 1]}")
-    integrity = getattr(store, "check", None)
-    faults = [] if integrity is None else integrity()
-    if faults:
+    if faults := store.check():
         advice = "keep a copy, then restore an export (agentmem import) or try: sqlite3 FILE .recover"
         yield Check("integrity", "broken", "; ".join(faults[:3]), advice)
     else:
         yield Check("integrity", "ok", "no fault found")
+        if deep:
+            yield _derived(store)
     if path is not None:
         yield _writable(path)
         yield _write_ahead_log(path)
+
+
+def _derived(store: Store) -> Check:
+    if faults := store.check(deep=True):
+        advice = "no word is lost: agentmem export --all, then agentmem import into a new file, makes all of it anew"
+        return Check("derived data", "broken", "; ".join(faults), advice)
+    return Check("derived data", "ok", "passages, terms, vectors and counts agree with the events")
 
 
 def _writable(path: Path) -> Check:

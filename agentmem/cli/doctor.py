@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from agentmem.cli import render
@@ -13,13 +15,20 @@ from agentmem.config import store_url
 _EXIT_BROKEN = 1
 
 
-def doctor(db: Db = None, embedder: Embedder = None, as_json: AsJson = False) -> None:
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every row, and compare what is derived with the events.")
+    ] = False,
+    db: Db = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
     """Check what agentmem needs, and say what to do.
 
     Looks at Python, extras, disk, database and embedder; exit code 1 if something is broken.
     """
     with Bar("looking around"):
-        found = list(check_everything(store_url(db), embedder))
+        found = list(check_everything(store_url(db), embedder, deep=deep))
     sound = all(check.status != "broken" for check in found)
     if as_json:
         render.print_json({"ok": sound, "checks": found})

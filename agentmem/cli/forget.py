@@ -34,6 +34,9 @@ def forget(
         bool, typer.Option("--everything", help="All of this namespace; stands alone.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    vacuum: Annotated[
+        bool, typer.Option("--vacuum", help="Also give the room back to the disk: rewrites the whole file.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     db: Db = None,
     namespace: Namespace = None,
@@ -55,7 +58,7 @@ def forget(
         if not dry_run and not yes:
             _ask(memory, chosen)
         with Bar("looking" if dry_run else "forgetting"):
-            report = memory.forget(**chosen, dry_run=dry_run)
+            report = memory.forget(**chosen, dry_run=dry_run, vacuum=vacuum)
     if as_json:
         render.print_json(report)
         return

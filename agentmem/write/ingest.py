@@ -14,6 +14,7 @@ from hashlib import sha256
 from agentmem.clock import Clock
 from agentmem.contracts import Embedder, PreparedEvent, Store, Tokenizer
 from agentmem.embed.safe import embed_or_none
+from agentmem.faults import point
 from agentmem.quote import without_recall
 from agentmem.types import Namespace, NewEvent, Receipt
 from agentmem.write.derive import Deriver
@@ -89,7 +90,9 @@ class Ingest:
             for event, digest, old in zip(events, hashes, known, strict=True)
             if old is None
         ]
+        point("remember.prepared")
         prepared, pending = self._with_vectors(fresh)
+        point("remember.embedded")
         outcome = iter(self._store.append(namespace, prepared) if prepared else ())
         results = [next(outcome) if old is None else (old, False) for old in known]
         added = sum(new for _, new in results)

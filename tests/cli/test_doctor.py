@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,17 @@ def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "OLDEST_PYTHON", (9, 9))
 
     assert checks.python_version().status == "broken"
+
+
+def test_a_deep_look_compares_what_is_derived_with_the_events(cli: Fixture, database: Path) -> None:
+    cli("remember", "I adopted a cat.")
+    sound = cli("doctor", "--deep", "--json")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE namespaces SET passages = 7")
+
+    broken = cli("doctor", "--deep", "--json")
+
+    assert (sound.code, found(sound)["derived data"]["status"]) == (0, "ok")
+    assert (broken.code, found(broken)["derived data"]["status"]) == (1, "broken")
+    assert "counts 7 passages and has 1" in found(broken)["derived data"]["detail"]
+    assert found(cli("doctor", "--json")).get("derived data") is None

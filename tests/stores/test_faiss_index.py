@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agentmem import Memory
 from agentmem.embed.hashing import HashEmbedder
+from agentmem.faults import handled
 
 faiss_index = import_module("agentmem.stores.faiss_index")
 steps = st.lists(
@@ -269,3 +270,46 @@ def test_vectors_of_one_namespace_are_not_another_ones_neighbours(memory: Memory
     )
 
     assert len(hits) == 1
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_the_old_embedders_index_goes_with_its_vectors(database: Path) -> None:
+    with Memory(database, embedder="hash-32") as memory:
+        fill(memory, 150)
+    old = index_file(database)
+
+    with Memory(database) as memory:
+        memory.reindex(embedder="hash-64")
+
+        assert not old.exists()
+        memory.recall("thing 42")
+
+    assert index_file(database) != old
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_an_index_written_while_another_instance_forgets_is_not_kept(database: Path) -> None:
+    with Memory(database, embedder="hash-32") as memory, Memory(database, embedder="hash-32") as other:
+        fill(memory, 150)
+
+        def forget(step: str) -> None:
+            if step == "index.part_written" and other.get("7"):
+                other.forget(ids=["7"])
+
+        with handled(forget):
+            memory.recall("thing 42")
+
+        assert list(database.with_name(database.name + ".index").iterdir()) == []
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_half_written_index_goes_with_what_is_forgotten(database: Path) -> None:
+    with Memory(database, embedder="hash-32") as memory:
+        fill(memory, 150)
+        memory.recall("thing 42")
+        half = index_file(database).with_name("1-1.faiss.123-456.part")
+        half.write_bytes(b"vectors of a process that was killed")
+
+        memory.forget(ids=["7"])
+
+        assert not half.exists()
