@@ -28,6 +28,7 @@ from agentmem.errors import (
     MissingExtraError,
     UnknownPluginError,
 )
+from agentmem.keys import Key, find_key
 from agentmem.read.recall import Recaller
 from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
 from agentmem.registry import load, names
@@ -42,14 +43,20 @@ CHANNELS = ("dense", "lexical", "recent")
 _RETRY_AFTER_S = 30.0
 
 
-def open_store(url: str) -> Store:
-    """The store behind a URL. Raises `InvalidInputError` for an unknown kind."""
+def open_store(url: str, key: Key | None = None) -> Store:
+    """The store behind a URL; a file is opened with the key given, or named by the environment, if any.
+
+    Raises:
+        InvalidInputError: an unknown kind, or a key for one that takes none.
+    """
     scheme = scheme_of(url)
     try:
         opener = load("stores", scheme)
     except UnknownPluginError as error:
         raise InvalidInputError(f"no store for {scheme!r}; known: {', '.join(names('stores'))}") from error
-    store: Store = opener(url)
+    if scheme != "sqlite" and key is not None:
+        raise InvalidInputError(f"{scheme} takes no key: encrypt where its server keeps its files")
+    store: Store = opener(url, find_key(key)) if scheme == "sqlite" else opener(url)
     return store
 
 
@@ -70,11 +77,18 @@ class Wiring:
 class Core:
     """One open store with what reads and writes it."""
 
-    def __init__(self, url: str, embedder: str | Embedder | None, tokenizer: Tokenizer, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        embedder: str | Embedder | None,
+        tokenizer: Tokenizer,
+        clock: Clock,
+        key: Key | None = None,
+    ) -> None:
         # a wrong name is told before a file is made
         chosen = None if embedder is None else choose_embedder(embedder)
         dims = 0 if chosen is None else chosen.dims
-        self.store = open_store(url)
+        self.store = open_store(url, key)
         self.tokenizer = tokenizer
         self.clock = clock
         self._follows = chosen is None

@@ -16,6 +16,7 @@ AgentMemError
 └── StoreError (RuntimeError)             the database could not do what was asked
     ├── NotADatabaseError                 the file is not an agentmem database
     ├── NewerSchemaError                  the database was written by a newer agentmem
+    ├── EncryptionKeyError                the key is missing, malformed or wrong
     ├── ReadOnlyStoreError                the database cannot be written
     ├── StoreFullError                    no space is left on the device
     ├── StoreBusyError                    another process kept the write lock too long
@@ -123,6 +124,10 @@ class NotADatabaseError(StoreError):
 
 class NewerSchemaError(StoreError):
     """The database was written by a newer agentmem."""
+
+
+class EncryptionKeyError(StoreError):
+    """The key is missing, malformed or wrong; nothing was changed."""
 
 
 class ReadOnlyStoreError(StoreError):

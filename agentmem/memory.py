@@ -17,6 +17,7 @@ from agentmem.core import Core, Wiring, check_archive, open_store
 from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError, RecordNotFoundError
+from agentmem.keys import Key
 from agentmem.read.recall import ALL_TIERS
 from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
@@ -55,9 +56,12 @@ class Memory:
         llm: reserved for parts that may use one; nothing does yet.
         tokenizer: what budgets are counted in: None, an object with `encode`, or `str -> int`.
         clock: where `now` comes from.
+        key: encrypts the file: a passphrase, 32 random bytes, or a function that gives one of these. None looks in
+            `AGENTMEM_KEY`, `AGENTMEM_KEY_FILE` and `AGENTMEM_KEYRING`; see docs/encryption.md.
 
     Raises:
         NotADatabaseError, NewerSchemaError: the file cannot be used.
+        EncryptionKeyError: the key is missing or wrong, or the file is not encrypted.
         EmbedderMismatchError: the store was built with another embedder.
 
     Example:
@@ -76,11 +80,12 @@ class Memory:
         llm: None = None,
         tokenizer: Any = None,
         clock: Clock | None = None,
+        key: Key | None = None,
     ) -> None:
         if llm is not None:
             raise InvalidInputError("no part of this version uses an LLM; leave llm=None")
         self._namespace = check_namespace(namespace)
-        self._core = Core(store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock())
+        self._core = Core(store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock(), key)
         self._owner = True
 
     @property
@@ -399,7 +404,7 @@ class Memory:
             ArchiveError: the file is damaged or not an export; no store is made.
         """
         check_archive(Path(path))
-        with closing(open_store(store_url(url))) as store:
+        with closing(open_store(store_url(url), options.get("key"))) as store:
             store.restore(Path(path))
         return cls(url, **options)
 
@@ -409,6 +414,7 @@ class Memory:
         url: str | Path | None,
         *,
         embedder: str | Embedder,
+        key: Key | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Move a store that is not open here to another embedder; the one it was built with need not be installed.
@@ -422,7 +428,7 @@ class Memory:
         new = choose_embedder(embedder)
         # loads it: what cannot be loaded must not make a file
         _ = new.dims
-        with closing(open_store(store_url(url))) as store:
+        with closing(open_store(store_url(url), key)) as store:
             return reembed(store, new, progress)
 
     def reindex(

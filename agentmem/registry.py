@@ -25,6 +25,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "integrations": {
         "langgraph": "agentmem.integrations.langgraph:AgentMemStore",
     },
+    "encryption": {
+        "sqlite": "agentmem.stores.recode:recode",
+    },
     "archives": {
         "zip": "agentmem.stores.archive:Reader",
     },

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -30,9 +31,10 @@ from agentmem.errors import (
     StoreFullError,
 )
 from agentmem.faults import point
+from agentmem.keys import SecretKey
 from agentmem.types import Namespace
 
-from . import lexical
+from . import cipher, lexical
 
 APPLICATION_ID = 0x41474D4D  # "AGMM"
 _ROLLBACK_JOURNAL = 1
@@ -47,13 +49,24 @@ class SqliteDatabase:
     The file has one writer at a time, so the namespaces that `parts.Database` names do not matter here.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, key: SecretKey | None = None) -> None:
         self.path = path
         self._pid = os.getpid()
         self._write_lock = threading.Lock()
-        if path is not None:
+        self._driver: ModuleType = sqlite3
+        self._file_key: cipher.FileKey | None = None
+        if path is not None and key is not None:
+            self._driver = cipher.driver()
+            with self._translated():
+                self._file_key = _unlock(path, key)
+        elif path is not None:
             _check_file(path)
         self._engine = self._create_engine()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is written to disk is encrypted."""
+        return self._file_key is not None
 
     @property
     def url(self) -> str:
@@ -159,6 +172,7 @@ class SqliteDatabase:
         else:
             engine = create_engine(
                 "sqlite://",
+                module=self._driver,
                 creator=self._connect,
                 poolclass=QueuePool,
                 pool_size=8,
@@ -168,7 +182,9 @@ class SqliteDatabase:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Any:
+        if self.path is not None and self._file_key is not None:
+            return cipher.connect(self.path, self._file_key)
         return sqlite3.connect(str(self.path), check_same_thread=False)
 
     @contextmanager
@@ -177,7 +193,7 @@ class SqliteDatabase:
             yield
         except DBAPIError as error:
             raise self._explain(error.orig or error) from error
-        except sqlite3.Error as error:
+        except self._driver.Error as error:
             raise self._explain(error) from error
 
     def _explain(self, error: BaseException) -> StoreError:
@@ -238,7 +254,7 @@ def _check_file(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot open {path}: {error}") from error
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise NotADatabaseError(f"{path} is not an agentmem database (not SQLite); give another file name")
+        cipher.refuse_without_key(path)
     # offset 68 of the SQLite header; still 0 where a crash came before the first checkpoint
     owner = int.from_bytes(header[68:72], "big")
     if owner not in (0, APPLICATION_ID):
@@ -246,6 +262,13 @@ def _check_file(path: Path) -> None:
     # ours are in WAL mode from their first page on, and switching a stranger's over would change it
     if owner == 0 and header[18] == _ROLLBACK_JOURNAL and _has_tables(path):
         raise NotADatabaseError(f"{path} is another application's SQLite database; give another file name")
+
+
+def _unlock(path: Path, key: SecretKey) -> cipher.FileKey:
+    try:
+        return cipher.unlock(path, key)
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
 
 
 def _has_tables(path: Path) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from agentmem.contracts import Scored, Vectors
+from agentmem.keys import SecretKey
 
 from . import faiss_kinds, index_file, vectors
 from .faiss_kinds import Grade, Keys
@@ -96,11 +97,18 @@ class _Entry:
 class VectorIndexes:
     """The indexes of one store, least recently used first out."""
 
-    def __init__(self, folder: Path | None, store_id: str, state: Callable[[int], State]) -> None:
-        """`state` tells, of a namespace's key, how the database stands now."""
+    def __init__(
+        self,
+        folder: Path | None,
+        store_id: str,
+        state: Callable[[int], State],
+        key: SecretKey | None = None,
+    ) -> None:
+        """`state` tells, of a namespace's key, how the database stands now; `key` seals what is kept on disk."""
         self._folder = folder
         self._store_id = store_id
         self._state = state
+        self._key = key
         self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()
         self._held_bytes = 0
         self._lock = threading.Lock()
@@ -216,7 +224,7 @@ class VectorIndexes:
             "epoch": entry.epoch,
         }
         try:
-            index_file.write(path, dict[str, Any](entry.indexes.items()), facts)
+            index_file.write(path, dict[str, Any](entry.indexes.items()), facts, self._key)
             entry.saved = entry.count
             # a removal while we wrote has looked for the file before it was there
             if self._overtaken(key, entry):
@@ -246,7 +254,7 @@ class VectorIndexes:
         if path is None or not path.exists():
             return
         try:
-            header, indexes = index_file.read(path, check)
+            header, indexes = index_file.read(path, check, self._key)
             if any(index.d != dims for index in indexes.values()) or not set(indexes) <= {
                 *faiss_kinds.GRADES
             }:

@@ -14,7 +14,9 @@ from typing import Any
 import faiss
 
 from agentmem.faults import point
+from agentmem.keys import SecretKey
 
+from . import sealed
 from .whole_file import whole_file
 
 _faiss: Any = faiss
@@ -34,14 +36,20 @@ class _Sum:
         self.bytes += len(data)
 
 
-def write(path: Path, indexes: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Keep named indexes with what is to be known of them. Raises `OSError`; then nothing has changed."""
+def write(
+    path: Path, indexes: Mapping[str, Any], facts: Mapping[str, Any], key: SecretKey | None = None
+) -> None:
+    """Keep named indexes with what is to be known of them, sealed where there is a key.
+
+    Raises:
+        OSError: the disk is full or cannot be written; nothing has changed.
+    """
     found = _Sum()
     for index in indexes.values():
         _pour(index, found.take)
     header = {**facts, "indexes": list(indexes), "crc": found.crc, "bytes": found.bytes}
     with whole_file(path, durable=False) as temporary:
-        with temporary.open("wb") as file:
+        with sealed.writing(temporary, key) as file:
             file.write(_MAGIC + json.dumps(header).encode() + b"\n")
             for index in indexes.values():
                 _pour(index, file.write)
@@ -49,14 +57,16 @@ def write(path: Path, indexes: Mapping[str, Any], facts: Mapping[str, Any]) -> N
     point("index.renamed")
 
 
-def read(path: Path, check: Callable[[Mapping[str, Any]], None]) -> tuple[dict[str, Any], dict[str, Any]]:
+def read(
+    path: Path, check: Callable[[Mapping[str, Any]], None], key: SecretKey | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The indexes of a file and what is to be known of them; `check` may refuse the latter before the rest is read.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, RuntimeError: it is damaged, or not of this version.
     """
     found = _Sum()
-    with path.open("rb") as file:
+    with sealed.reading(path, key) as file:
         if file.readline() != _MAGIC:
             raise ValueError("not an index of this version")
         header = dict(json.loads(file.readline()))
@@ -65,7 +75,7 @@ def read(path: Path, check: Callable[[Mapping[str, Any]], None]) -> tuple[dict[s
             found.take(data)
     if (found.bytes, found.crc) != (header["bytes"], header["crc"]):
         raise ValueError("checksum differs")
-    with path.open("rb") as file:
+    with sealed.reading(path, key) as file:
         file.readline()
         file.readline()
         return header, {

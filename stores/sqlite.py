@@ -11,9 +11,10 @@ from sqlalchemy import insert, inspect
 from agentmem.config import scheme_of, sqlite_file
 from agentmem.errors import ArchiveError, InvalidInputError, NotADatabaseError
 from agentmem.faults import point
+from agentmem.keys import SecretKey
 from agentmem.types import ArchiveReport, Namespace
 
-from . import counts, migrate, namespaces, schema, vectors
+from . import counts, file_key, migrate, namespaces, schema, vectors
 from .database import APPLICATION_ID, SqliteDatabase
 from .faiss_index import State, VectorIndexes
 from .lexical import Fts5Search
@@ -22,27 +23,30 @@ from .sql import SqlStore
 _OURS = {"alembic_version", "meta", "namespaces"}
 
 
-def open_sqlite(url: str) -> SqliteStore:
-    """The store at `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory."""
+def open_sqlite(url: str, key: SecretKey | None = None) -> SqliteStore:
+    """The store at `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory.
+
+    With a key the file is encrypted; memory, which is never written to disk, needs none.
+    """
     if "://" not in url or scheme_of(url) != "sqlite":
         raise InvalidInputError(f"not a SQLite URL: {url!r}; write sqlite:///agent.db")
-    return SqliteStore(sqlite_file(url))
+    return SqliteStore(sqlite_file(url), key)
 
 
 class SqliteStore(SqlStore):
     """The SQL store in one file, or in memory where `path` is None."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, key: SecretKey | None = None) -> None:
         self.path = path
-        database = SqliteDatabase(path)
+        database = SqliteDatabase(path, key)
         try:
             _migrate(database)
             with database.read() as connection:
                 store_id = counts.meta(connection, schema.STORE_ID) or ""
+                sealing = file_key.read(connection)
             folder = None if path is None else path.with_name(path.name + ".index")
-            super().__init__(
-                database, Fts5Search(), VectorIndexes(folder, store_id, partial(_state, database))
-            )
+            indexes = VectorIndexes(folder, store_id, partial(_state, database), sealing)
+            super().__init__(database, Fts5Search(), indexes)
         except BaseException:
             database.close()
             raise
@@ -67,7 +71,8 @@ def _migrate(database: SqliteDatabase) -> None:
             raise NotADatabaseError(
                 f"{database.path} is another application's SQLite database; give another file name"
             )
-        if migrate.current_revision(connection) == migrate.HEAD:
+        if tables and migrate.current_revision(connection) == migrate.HEAD:
+            # a plain database has no file keys; an encrypted one gets them with its tables
             return
     with database.write() as connection:
         point("migrate.locked")
@@ -78,4 +83,6 @@ def _migrate(database: SqliteDatabase) -> None:
         if counts.meta(connection, schema.STORE_ID) is None:
             connection.execute(insert(schema.meta).values(key=schema.STORE_ID, value=uuid.uuid4().hex))
             point("migrate.named")
+        if database.is_encrypted:
+            file_key.ensure(connection)
     point("migrate.committed")

@@ -24,9 +24,9 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 LAYERS = (
     {"errors", "faults"},
     {"clock", "types", "quote"},
-    {"contracts", "registry", "config", "terms", "tokens", "versions", "items"},
+    {"contracts", "registry", "config", "keys", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
-    {"core", "reembed", "memory", "aio"},
+    {"core", "encryption", "reembed", "memory", "aio"},
     {"cli"},
 )
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from agentmem import __version__
-from agentmem.cli import archive, doctor, entities, evaluate, events, forget, recall, remember, render
+from agentmem.cli import archive, doctor, encryption, entities, evaluate, events, forget, recall, remember, render
 from agentmem.errors import AgentMemError
 
 app = typer.Typer(
@@ -41,6 +41,9 @@ app.command()(entities.entities)
 app.command()(archive.export)
 app.command("import")(archive.import_)
 app.command()(archive.reindex)
+app.command()(encryption.encrypt)
+app.command()(encryption.decrypt)
+app.command()(encryption.rekey)
 app.command()(doctor.doctor)
 app.command()(evaluate.demo)
 app.add_typer(evals, name="eval")
