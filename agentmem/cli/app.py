@@ -17,7 +17,18 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from agentmem import __version__
-from agentmem.cli import archive, doctor, encryption, entities, evaluate, events, forget, recall, remember, render
+from agentmem.cli import (
+    archive,
+    doctor,
+    encryption,
+    entities,
+    evaluate,
+    events,
+    forget,
+    recall,
+    remember,
+    render,
+)
 from agentmem.errors import AgentMemError
 
 app = typer.Typer(
