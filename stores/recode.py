@@ -109,9 +109,11 @@ def _prepare(copy: Path, new: SecretKey | None) -> None:
         faults = database.faults()
         if faults:
             raise StoreError(f"the copy is damaged, the database stays as it was: {faults[0]}")
-        database.checkpoint()
     finally:
+        # the last connection to go folds the log into the file
         database.close()
+    if copy.with_name(copy.name + "-wal").exists():
+        raise StoreError(f"the copy {copy} is open elsewhere; the database stays as it was")
 
 
 def _check(copy: Path, new: SecretKey | None, source: Any) -> None:
