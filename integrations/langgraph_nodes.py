@@ -1,0 +1,137 @@
+"""`recall_node` and `remember_node`: memory as two nodes of any graph, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain_core.messages import AnyMessage, RemoveMessage
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.graph import MessagesState
+
+from agentmem import Memory
+from agentmem.errors import InvalidInputError
+
+from .langgraph_scope import Scope, memory_of, thread_of
+from .langgraph_trace import ashow, show, summary
+from .langgraph_turns import events_of, question_of, read_state, split, turns
+
+DEFAULT_NAMESPACE = ("mem", "{user_id}")
+Node = RunnableLambda[Any, dict[str, Any]]
+
+
+class MemoryState(MessagesState, total=False):
+    """Messages, and under `memory` what was recalled for the turn at hand."""
+
+    memory: str
+
+
+def recall_node(
+    memory: Memory,
+    *,
+    namespace: Sequence[str] = DEFAULT_NAMESPACE,
+    budget_tokens: int = 1000,
+    keep_tokens: int | None = None,
+    when: Callable[[Any], bool] | None = None,
+    messages_key: str = "messages",
+    into: str = "memory",
+    trace_content: bool = False,
+) -> Node:
+    """A node that recalls what the user's last message needs, for the model's node after it.
+
+    It writes the recalled text (marked as a quotation, or "") to `state[into]`; give it to the model with
+    `with_memory(state["messages"], state["memory"])`. What was recalled never becomes a message of the thread.
+
+    Args:
+        memory: an open memory.
+        namespace: whose memory; `{names}` are filled in from the run's context or configuration.
+        budget_tokens: the recalled text never exceeds this.
+        keep_tokens: trim the thread: where its messages exceed this, the oldest whole turns are handed to memory
+            and removed from the state, down to half of it. None leaves the thread alone.
+        when: whether this state is worth a recall at all; None recalls every time.
+        messages_key: where the state holds the messages.
+        into: where the recalled text goes; the state must have this key (`MemoryState` has `memory`).
+        trace_content: also show question and recalled text in traces, not only numbers and ids.
+
+    Raises:
+        NamespaceError: when run, where a name is not set.
+    """
+    if keep_tokens is not None and (isinstance(keep_tokens, bool) or keep_tokens < 1):
+        raise InvalidInputError(f"keep_tokens is a positive number of tokens, not {keep_tokens!r}")
+    scope = Scope(namespace)
+
+    def work(state: Any, config: RunnableConfig) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        messages = read_state(state, messages_key)
+        mine = memory_of(memory, scope, config)
+        update: dict[str, Any] = {into: ""}
+        if keep_tokens is not None:
+            removed = trim(mine, messages, thread_of(config), keep_tokens)
+            update |= {messages_key: removed} if removed else {}
+        question = question_of(messages)
+        if not question or (when is not None and not when(state)):
+            return update, None
+        found = mine.recall(question, budget_tokens=budget_tokens)
+        update[into] = found.text
+        return update, summary(found, mine.current_namespace, content=trace_content)
+
+    def recall(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        update, told = work(state, config)
+        if told is not None:
+            show(told, config)
+        return update
+
+    async def arecall(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        update, told = await asyncio.to_thread(work, state, config)
+        if told is not None:
+            await ashow(told, config)
+        return update
+
+    return RunnableLambda(recall, afunc=arecall, name="recall")
+
+
+def remember_node(
+    memory: Memory,
+    *,
+    namespace: Sequence[str] = DEFAULT_NAMESPACE,
+    messages_key: str = "messages",
+    every_turn: bool = False,
+) -> Node:
+    """A node that stores what the user and the model said in the last turn; put it after the model's.
+
+    Running it again on the same messages (a retry, a replay, a fork in time) stores nothing twice. Texts that were
+    recalled are recognised and not stored as new evidence. The thread is the session.
+
+    Args:
+        memory: an open memory.
+        namespace: whose memory; `{names}` are filled in from the run's context or configuration.
+        messages_key: where the state holds the messages.
+        every_turn: store all turns of the state, as for a thread that ran without memory before.
+    """
+    scope = Scope(namespace)
+
+    def remember(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        given = turns(read_state(state, messages_key))
+        store_turns(memory_of(memory, scope, config), given if every_turn else given[-1:], thread_of(config))
+        return {}
+
+    async def aremember(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        return await asyncio.to_thread(remember, state, config)
+
+    return RunnableLambda(remember, afunc=aremember, name="remember")
+
+
+def store_turns(memory: Memory, given: Sequence[Sequence[AnyMessage]], thread: str) -> None:
+    """Store turns of a thread; what is known already changes nothing."""
+    events = events_of(given, thread)
+    if events:
+        memory.remember(events, session=thread)
+
+
+def trim(
+    memory: Memory, messages: Sequence[AnyMessage], thread: str, keep_tokens: int
+) -> list[RemoveMessage]:
+    """Hand the oldest turns to memory where the thread is too long; returns their removal from the state."""
+    dropped, _ = split(messages, memory.core.tokenizer, keep_tokens)
+    store_turns(memory, dropped, thread)
+    return [RemoveMessage(id=message.id) for turn in dropped for message in turn if message.id]
