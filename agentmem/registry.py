@@ -18,6 +18,7 @@ from agentmem.errors import UnknownPluginError
 BUILT_IN: dict[str, dict[str, str]] = {
     "stores": {
         "sqlite": "agentmem.stores.sqlite:open_sqlite",
+        "postgresql": "agentmem.stores.postgres:open_postgres",
     },
     "items": {
         "sqlite": "agentmem.stores.items:items_of",

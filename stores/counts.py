@@ -7,8 +7,9 @@ from sqlalchemy import Connection, distinct, func, select
 from agentmem.clock import from_micros
 from agentmem.types import Namespace, Stats
 
-from . import schema, vectors
+from . import namespaces, schema, vectors
 from .namespaces import NamespaceRow
+from .parts import Database
 
 E = schema.events.c
 M = schema.memories.c
@@ -59,3 +60,10 @@ def stats(connection: Connection, namespace: Namespace, row: NamespaceRow | None
         store_bytes=0,
         url="",
     )
+
+
+def state(database: Database, namespace_pk: int) -> tuple[int, int]:
+    """How the database stands now: a namespace's epoch, and the key of the embedder in use."""
+    with database.read() as connection:
+        active = vectors.active_embedder(connection)
+        return namespaces.epoch(connection, namespace_pk), 0 if active is None else active[0]

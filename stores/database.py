@@ -34,7 +34,7 @@ from agentmem.faults import point
 from agentmem.keys import SecretKey
 from agentmem.types import Namespace
 
-from . import cipher, lexical
+from . import cipher, fts5
 
 APPLICATION_ID = 0x41474D4D  # "AGMM"
 _ROLLBACK_JOURNAL = 1
@@ -96,19 +96,19 @@ class SqliteDatabase:
         What another process's long read or write keeps from being done now is done by the next call.
         """
         with self.read() as connection:
-            asked = lexical.scrub_asked(connection)
+            asked = fts5.scrub_asked(connection)
         if asked is not None:
             self._scrub()
         overwritten = self.path is None or self._checkpoint(vacuum=vacuum)
         if asked is not None and overwritten:
             with self.write() as connection:
-                lexical.scrub_done(connection, asked)
+                fts5.scrub_done(connection, asked)
 
     def _scrub(self) -> None:
         first = more = True
         while more:
             with self.write() as connection:
-                more = lexical.scrub_step(connection, first=first)
+                more = fts5.scrub_step(connection, first=first)
             first = False
             point("scrub.step_committed")
 

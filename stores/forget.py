@@ -130,7 +130,7 @@ def _remove_passages(
     """Passages with their lexical rows and, by cascade, their vectors."""
     for chunk in chunks(owner_pks):
         rows = connection.execute(select(P.pk, P.terms).where(owner.in_(chunk))).all()
-        lexical.remove(connection, [row.pk for row in rows])
+        lexical.remove(connection, namespace_pk, [row.pk for row in rows])
         point("forget.terms_removed")
         connection.execute(delete(schema.passages).where(owner.in_(chunk)))
         if rows:

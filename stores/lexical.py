@@ -1,189 +1,31 @@
-"""BM25 over SQLite FTS5. Knows terms, not texts.
-
-Each term is stored with its namespace in front, so a posting list holds one namespace and nothing of another
-is ever read. FTS5 proposes; the head of the list is scored again with the namespace's own document
-frequencies and lengths, since FTS5's are of the whole file.
-
-BM25: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", with idf = ln(1 + (N-n+.5)/(n+.5)).
-"""
+"""The lexical rows of passages, in whichever index the connection's database has."""
 
 from __future__ import annotations
 
-import math
-import threading
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 
-from agentmem.contracts import Scored
-
-from .namespaces import NamespaceRow
-
-K1 = 1.2
-B = 0.75
-# beyond this many postings the commonest terms only re-score what rarer ones proposed
-MAX_POSTINGS = 10_000
-_HEAD = 200
-_KEEP_FREQUENCIES = 50_000
-
-_INSERT = text("INSERT INTO lexical(rowid, terms) VALUES (:rowid, :terms)")
-_DELETE = text("DELETE FROM lexical WHERE rowid = :rowid")
-_FREQUENCIES = text("SELECT term, doc FROM lexical_vocabulary WHERE term IN :terms").bindparams(
-    bindparam("terms", expanding=True)
-)
-_PROPOSE = text(
-    "SELECT rowid, terms FROM lexical WHERE lexical MATCH :match ORDER BY bm25(lexical) LIMIT :limit"
-)
-
-_UNINDEXED = text("SELECT pk FROM passages WHERE terms > 0 AND pk NOT IN (SELECT rowid FROM lexical) LIMIT 3")
-_ORPHANS = text("SELECT rowid FROM lexical WHERE rowid NOT IN (SELECT pk FROM passages) LIMIT 3")
-_INDEXED = text(
-    "SELECT p.pk, l.terms, p.terms, p.namespace_pk FROM passages p JOIN lexical l ON l.rowid = p.pk WHERE p.terms > 0"
-)
-_INTEGRITY = text("INSERT INTO lexical(lexical) VALUES ('integrity-check')")
-_ASK_SCRUB = text("INSERT OR REPLACE INTO meta(key, value) VALUES ('scrub', hex(randomblob(8)))")
-_SCRUB_ASKED = text("SELECT value FROM meta WHERE key = 'scrub'")
-_SCRUB_DONE = text("DELETE FROM meta WHERE key = 'scrub' AND value = :asked")
-_CHANGES = text("SELECT total_changes()")
-_MERGE = text("INSERT INTO lexical(lexical, rank) VALUES ('merge', :pages)")
-_MERGE_PAGES = 500
-_CHANGES_OF_NOTHING = 2
-
-
-def _prefix(namespace_pk: int) -> str:
-    return f"{namespace_pk:x}_"
+from . import fts5, postings
 
 
 def add(connection: Connection, namespace_pk: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Index passages `(key, terms)`."""
-    prefix = _prefix(namespace_pk)
-    parameters = [
-        {"rowid": key, "terms": " ".join(prefix + term for term in terms)} for key, terms in rows if terms
-    ]
-    if parameters:
-        connection.execute(_INSERT, parameters)
+    index = fts5 if _is_sqlite(connection) else postings
+    index.add(connection, namespace_pk, rows)
 
 
-def remove(connection: Connection, keys: Sequence[int]) -> None:
+def remove(connection: Connection, namespace_pk: int, keys: Sequence[int]) -> None:
     """Take passages out of the index."""
-    if keys:
-        connection.execute(_DELETE, [{"rowid": key} for key in keys])
+    index = fts5 if _is_sqlite(connection) else postings
+    index.remove(connection, namespace_pk, keys)
 
 
 def scrub(connection: Connection) -> None:
-    """Ask that removed terms leave no bytes behind; `SqliteDatabase.tidy` sees to it, also after a crash.
-
-    A removed term stays in the index's segments until they are merged, which takes as long as the whole index is
-    large. So it is done after the removal, a few pages at a time, and other writers get their turn between.
-    """
-    connection.execute(_ASK_SCRUB)
+    """Leave no bytes of removed terms behind, where the index is ours to rewrite."""
+    if _is_sqlite(connection):
+        fts5.scrub(connection)
 
 
-def scrub_asked(connection: Connection) -> str | None:
-    """The last request to overwrite removed terms that is not yet met; None where there is none."""
-    asked: str | None = connection.execute(_SCRUB_ASKED).scalar_one_or_none()
-    return asked
-
-
-def scrub_step(connection: Connection, *, first: bool) -> bool:
-    """Rewrite some pages of the index, all segments into one; whether there is more to do."""
-    before = connection.execute(_CHANGES).scalar_one()
-    connection.execute(_MERGE, {"pages": -_MERGE_PAGES if first else _MERGE_PAGES})
-    # the documented sign that a merge had something to do
-    return bool(connection.execute(_CHANGES).scalar_one() - before >= _CHANGES_OF_NOTHING)
-
-
-def scrub_done(connection: Connection, asked: str) -> None:
-    """Meet a request, unless another one has come since."""
-    connection.execute(_SCRUB_DONE, {"asked": asked})
-
-
-class Fts5Search:
-    """Finds passages by terms; keeps the frequencies of common terms between calls."""
-
-    def __init__(self) -> None:
-        self._frequencies: dict[str, tuple[int, int]] = {}
-        self._lock = threading.Lock()
-
-    def match(
-        self, connection: Connection, namespace: NamespaceRow, terms: Sequence[str], k: int
-    ) -> list[Scored]:
-        """At most `k` passages that share a term with the query, best first."""
-        prefix = _prefix(namespace.pk)
-        wanted = Counter(prefix + term for term in terms)
-        frequencies = self._document_frequencies(connection, list(wanted), namespace.passages)
-        if not frequencies or not namespace.passages:
-            return []
-        match = " OR ".join(f'"{term}"' for term in _affordable(frequencies))
-        limit = max(k, _HEAD)
-        rows = connection.execute(_PROPOSE, {"match": match, "limit": limit}).all()
-        weights = {
-            term: wanted[term] * math.log1p((namespace.passages - n + 0.5) / (n + 0.5))
-            for term, n in frequencies.items()
-        }
-        mean = max(namespace.terms / namespace.passages, 1.0)
-        scored = [Scored(key, _bm25(words.split(" "), weights, mean)) for key, words in rows]
-        scored.sort(key=lambda hit: (-hit.score, hit.passage))
-        return scored[:k]
-
-    def faults(self, connection: Connection) -> list[str]:
-        """Where FTS5 is damaged, or holds other terms than the passages say."""
-        found = [f"the terms of passage {key} are not indexed" for (key,) in connection.execute(_UNINDEXED)]
-        found += [
-            f"terms are indexed of passage {key}, which is gone" for (key,) in connection.execute(_ORPHANS)
-        ]
-        for key, words, count, namespace_pk in connection.execute(_INDEXED):
-            if len(words.split(" ")) != count:
-                found.append(f"passage {key} counts {count} terms and has {len(words.split(' '))}")
-            if not all(word.startswith(_prefix(namespace_pk)) for word in words.split(" ")):
-                found.append(f"passage {key} is indexed under another namespace")
-        try:
-            connection.execute(_INTEGRITY)
-        except DBAPIError as error:
-            # a read-only or busy file cannot be asked
-            if "malformed" in str(error.orig):
-                found.append(f"the full-text index is damaged ({error.orig})")
-        return found
-
-    def _document_frequencies(
-        self, connection: Connection, terms: Sequence[str], passages: int
-    ) -> dict[str, int]:
-        with self._lock:
-            # counting a common term reads its whole posting list; a count one part in ten old serves as well
-            known = {
-                term: found[0]
-                for term in terms
-                if (found := self._frequencies.get(term)) is not None
-                and found[1] <= passages <= found[1] * 1.1
-            }
-        missing = [term for term in terms if term not in known]
-        if missing:
-            fresh = {row.term: row.doc for row in connection.execute(_FREQUENCIES, {"terms": missing})}
-            known.update(fresh)
-            with self._lock:
-                if len(self._frequencies) > _KEEP_FREQUENCIES:
-                    self._frequencies.clear()
-                self._frequencies.update(
-                    (t, (n, passages)) for t, n in fresh.items() if n > MAX_POSTINGS // 10
-                )
-        return {term: min(n, passages) for term, n in known.items() if n}
-
-
-def _affordable(frequencies: dict[str, int]) -> list[str]:
-    """The rarest terms, at least one, within the limit of postings to read."""
-    chosen: list[str] = []
-    postings = 0
-    for term, n in sorted(frequencies.items(), key=lambda pair: (pair[1], pair[0])):
-        postings += n
-        if chosen and postings > MAX_POSTINGS:
-            break
-        chosen.append(term)
-    return chosen
-
-
-def _bm25(words: Sequence[str], weights: dict[str, float], mean: float) -> float:
-    norm = K1 * (1 - B + B * len(words) / mean)
-    counts = Counter(word for word in words if word in weights)
-    return sum(weights[word] * n * (K1 + 1) / (n + norm) for word, n in counts.items())
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"

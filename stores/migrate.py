@@ -41,6 +41,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["tables"] = _tables(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise NewerSchemaError(
@@ -48,3 +49,12 @@ def upgrade(connection: Connection) -> None:
             "pip install -U agentmem"
         )
     command.upgrade(config, "head")
+
+
+def _tables(connection: Connection) -> type | None:
+    """How this database lays out the migrations' tables; None for as they are written."""
+    if connection.dialect.name != "postgresql":
+        return None
+    from .postgres_ddl import PartitionedTables
+
+    return PartitionedTables

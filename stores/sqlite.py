@@ -14,10 +14,10 @@ from agentmem.faults import point
 from agentmem.keys import SecretKey
 from agentmem.types import ArchiveReport, Namespace
 
-from . import counts, file_key, migrate, namespaces, schema, vectors
+from . import counts, file_key, migrate, schema
 from .database import APPLICATION_ID, SqliteDatabase
-from .faiss_index import State, VectorIndexes
-from .lexical import Fts5Search
+from .faiss_index import VectorIndexes
+from .fts5 import Fts5Search
 from .sql import SqlStore
 
 _OURS = {"alembic_version", "meta", "namespaces"}
@@ -45,7 +45,7 @@ class SqliteStore(SqlStore):
                 store_id = counts.meta(connection, schema.STORE_ID) or ""
                 sealing = file_key.read(connection)
             folder = None if path is None else path.with_name(path.name + ".index")
-            indexes = VectorIndexes(folder, store_id, partial(_state, database), sealing)
+            indexes = VectorIndexes(folder, store_id, partial(counts.state, database), sealing)
             super().__init__(database, Fts5Search(), indexes)
         except BaseException:
             database.close()
@@ -55,12 +55,6 @@ class SqliteStore(SqlStore):
         if self.path is not None and path.resolve() == self.path.resolve():
             raise ArchiveError(f"{path} is the database itself; give the export another file name")
         return super().export(path, namespace)
-
-
-def _state(database: SqliteDatabase, namespace_pk: int) -> State:
-    with database.read() as connection:
-        active = vectors.active_embedder(connection)
-        return namespaces.epoch(connection, namespace_pk), 0 if active is None else active[0]
 
 
 def _migrate(database: SqliteDatabase) -> None:

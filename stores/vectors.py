@@ -13,7 +13,7 @@ from sqlalchemy.types import NullType
 from agentmem.contracts import Vectors
 from agentmem.errors import EmbedderMismatchError
 
-from . import schema
+from . import schema, vector_copies
 from .chunks import chunks
 from .precision import COARSE, PRECISIONS, Codec
 
@@ -94,6 +94,9 @@ def add(connection: Connection, embedder_pk: int | None, rows: Sequence[tuple[in
             for namespace_pk, passage_pk, data in rows
         ],
     )
+    assert embedder_pk is not None, "vectors come from an embedder"
+    data = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32).reshape(len(rows), -1)
+    vector_copies.add(connection, embedder_pk, [row[0] for row in rows], [row[1] for row in rows], data)
 
 
 class Batch(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres_server import new_database, postgres, postgres_url  # noqa: F401 - fixtures for all
 
 from agentmem import Memory
 from agentmem.clock import ManualClock

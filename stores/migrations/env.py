@@ -2,5 +2,9 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, render_as_batch=True)
+tables = context.config.attributes["tables"]
+if tables is not None:
+    context.get_context().impl = tables(connection.dialect, connection, False, None, None, {})
 context.run_migrations()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +16,30 @@ from agentmem.types import NewEvent
 
 AT = datetime(2023, 5, 8, 12, tzinfo=UTC)
 ME, OTHER = ("org", "me"), ("org", "other")
-PLACES = {"sqlite": ["sqlite:///{folder}/store.db", "sqlite://"]}
+
+
+def sqlite_file(request: pytest.FixtureRequest) -> str:
+    return f"sqlite:///{request.getfixturevalue('tmp_path')}/store.db"
+
+
+def sqlite_memory(_request: pytest.FixtureRequest) -> str:
+    return "sqlite://"
+
+
+def postgresql(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def postgresql_without_pgvector(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("new_database")(empty=True, pgvector="off"))
+
+
+PLACES = {"sqlite": [sqlite_file, sqlite_memory], "postgresql": [postgresql, postgresql_without_pgvector]}
 
 
 @pytest.fixture(params=[place for name in names("stores") for place in PLACES.get(name, [])])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(request.param.format(folder=tmp_path))
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    opened = open_store(request.param(request))
     opened.bind_embedder("toy", 2)
     yield opened
     opened.close()

@@ -100,7 +100,11 @@ def upgrade() -> None:
     op.create_index("ix_passages_event", "passages", ["event_pk"])
     op.create_index("ix_passages_memory", "passages", ["memory_pk"])
     op.create_index(
-        "ix_passages_waiting", "passages", ["namespace_pk"], sqlite_where=sa.text("index_text IS NOT NULL")
+        "ix_passages_waiting",
+        "passages",
+        ["namespace_pk"],
+        sqlite_where=sa.text("index_text IS NOT NULL"),
+        postgresql_where=sa.text("index_text IS NOT NULL"),
     )
     op.create_table(
         "embedders",
@@ -132,8 +136,42 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_changes_record", "changes", ["namespace_pk", "record_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        _full_text_search()
+    else:
+        _postings()
+
+
+def _full_text_search() -> None:
     op.execute(
         "CREATE VIRTUAL TABLE lexical USING fts5("
         "terms, tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\")"
     )
     op.execute("CREATE VIRTUAL TABLE lexical_vocabulary USING fts5vocab(lexical, row)")
+
+
+def _postings() -> None:
+    op.create_table(
+        "postings",
+        _namespace(),
+        sa.Column("term", sa.Text(collation="C"), nullable=False),
+        sa.Column("passage_pk", _KEY, nullable=False),
+        sa.Column("n", sa.Integer, nullable=False),
+        sa.Column("length", sa.Integer, nullable=False),
+    )
+    # read alone, without the rows, once the server has vacuumed
+    op.create_index(
+        "ux_postings",
+        "postings",
+        ["namespace_pk", "term", "passage_pk"],
+        unique=True,
+        postgresql_include=["n", "length"],
+    )
+    # keys grow with time, so rows lie in their order and a small index of ranges finds a passage's
+    op.create_index(
+        "ix_postings_passage",
+        "postings",
+        ["passage_pk"],
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+    )
