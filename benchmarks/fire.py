@@ -45,7 +45,9 @@ def main() -> int:
     """Kill, check, and say what broke; the exit code is 1 if anything did."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--random", type=int, default=200, help="deaths at random moments")
-    parser.add_argument("--resume-every", type=int, default=1, help="after every so many deaths, go on to the end")
+    parser.add_argument(
+        "--resume-every", type=int, default=1, help="after every so many deaths, go on to the end"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
     parser.add_argument("--first-only", action="store_true", help="not also at the last pass of each step")
     arguments = parser.parse_args()
@@ -55,8 +57,14 @@ def main() -> int:
         seeded.mkdir()
         _must(_child(lambda _: story.seed(seeded)))
         passes, seconds = _rehearse(seeded, Path(folder, "rehearsal"))
-        deaths = [*_at_steps(passes, arguments.first_only), *_at_random(arguments.random, seconds, arguments.seed)]
-        print(f"{len(passes)} named steps, passed {sum(passes.values())} times; {len(deaths)} deaths", flush=True)
+        deaths = [
+            *_at_steps(passes, arguments.first_only),
+            *_at_random(arguments.random, seconds, arguments.seed),
+        ]
+        print(
+            f"{len(passes)} named steps, passed {sum(passes.values())} times; {len(deaths)} deaths",
+            flush=True,
+        )
         broken = 0
         for number, death in enumerate(deaths):
             resume = number % arguments.resume_every == 0
@@ -96,7 +104,9 @@ def _rehearse(seeded: Path, life: Path) -> tuple[Counter[str], float]:
 def _at_steps(passes: Counter[str], first_only: bool) -> list[Death]:
     """The first and the last pass of every step."""
     return [
-        Death(step, nth) for step, count in passes.items() for nth in ({1} if first_only else sorted({1, count}))
+        Death(step, nth)
+        for step, count in passes.items()
+        for nth in ({1} if first_only else sorted({1, count}))
     ]
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from agentmem.contracts import EventMentions, Mention, Progress
+from agentmem.faults import point
 from agentmem.types import Edge, Entity, Namespace
 
 from . import entities, graph, namespaces, progress
@@ -37,8 +38,11 @@ class DerivedRows:
             if row is None or progress.read(connection, row).extracted != since:
                 return False
             graph.extend(connection, row.pk, events)
+            point("derive.extended")
             progress.extracted(connection, row, until)
-            return True
+            point("derive.counted")
+        point("derive.committed")
+        return True
 
     def entities(
         self, namespace: Namespace, names: Sequence[str] | None = None, limit: int | None = None
