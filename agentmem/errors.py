@@ -8,6 +8,7 @@ AgentMemError
 ├── RecordNotFoundError (LookupError)     nothing has this id here
 ├── MissingExtraError (ImportError)       an optional part is not installed
 ├── UnknownPluginError (LookupError)      no part is registered under this name
+├── UnsupportedModelError (ValueError)    a language model's cache or attention is not one that we know
 ├── EmbedderError (RuntimeError)          the embedder failed or returned nonsense
 │   └── EmbedderMismatchError             the store was built with another embedder
 ├── ClosedError (RuntimeError)            this memory has been closed
@@ -74,6 +75,10 @@ class MissingExtraError(AgentMemError, ImportError):
 
 class UnknownPluginError(AgentMemError, LookupError):
     """No part is registered under this name."""
+
+
+class UnsupportedModelError(AgentMemError, ValueError):
+    """A language model's cache or attention is not one that we know."""
 
 
 class EmbedderError(AgentMemError, RuntimeError):

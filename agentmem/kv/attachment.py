@@ -1,0 +1,283 @@
+"""Attach a bounded KV cache to a transformers model for the time of a `with` block.
+
+Nothing is patched: the model's attention implementation is set to ours by its own setter, and two forward hooks hand it
+a cache and tidy up after each call. Leaving the block puts both back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Token
+from dataclasses import replace
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+
+from agentmem.errors import InvalidInputError
+from agentmem.kv import attention, ops
+from agentmem.kv.layer import KVCache, KVLayer
+from agentmem.kv.policies import Full, Policy, Step
+from agentmem.kv.stats import KVStats
+from agentmem.kv.support import Shape, check_version, shape_of
+
+LOGIT_ROWS = 512
+"""Rows of logits made at once to measure surprise."""
+BOOKKEEPING = 8
+"""Bytes a token and KV head: its position and its score."""
+
+
+class Attachment:
+    """A model's caches while it is attached; made by `attach`."""
+
+    def __init__(self, model: Any, policy: Policy, budget: int | None, shape: Shape) -> None:
+        self.model = model
+        self.policy = policy
+        self.budget = budget
+        """Tokens a layer may hold for each sequence; none for no limit."""
+        self._shape = shape
+        self._places = {layer: place for place, layer in enumerate(shape.full_layers)}
+        self._modules: dict[torch.nn.Module, int] = {
+            module: module.layer_idx
+            for module in model.get_decoder().modules()
+            if hasattr(module, "layer_idx") and hasattr(module, "o_proj")
+        }
+        self._caches: WeakSet[KVCache] = WeakSet()
+        self._stats = KVStats()
+        self._cache: KVCache | None = None
+        self._padding: Tensor | None = None
+        self._waiting: list[Step] = []
+        self._tokens: Tensor | None = None
+        self._hidden: Tensor | None = None
+        self._entered: list[Token[attention.Watcher | None]] = []
+
+    def stats(self) -> KVStats:
+        """What the cache of the last call held when it ended."""
+        return self._stats
+
+    def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
+        """The layer that this attention module fills in the current call."""
+        if self._cache is None or module not in self._modules:
+            return None
+        return self._cache.kv_layers[self._modules[module]]
+
+    def attended(
+        self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
+    ) -> None:
+        """Free what the policy, or the layer's own window, lets go."""
+        index = self._modules[module]
+        if layer.is_sliding:
+            layer.slide()
+            return
+        if self.budget is None:
+            return
+        first = torch.zeros(query.shape[0], 1, 1, dtype=torch.int32, device=query.device)
+        real = None
+        if self._padding is not None:
+            assert layer.positions is not None
+            first = self._padding.int().argmax(dim=1)[:, None, None].int()
+            row = torch.arange(query.shape[0], device=query.device)[:, None, None]
+            real = self._padding[row, layer.positions.long()]
+        step = Step(
+            layer=layer,
+            query=query,
+            seen=seen,
+            real=real,
+            first=first,
+            scaling=scaling,
+            inv_freq=self._shape.frequencies[index],
+            index=self._places[index],
+            depth=len(self._places),
+            budget=self.budget,
+        )
+        if self.policy.surprise:
+            self._waiting.append(step)
+        else:
+            self._evict(step)
+
+    def _evict(self, step: Step) -> None:
+        self.policy.observe(step)
+        if step.layer.held > step.budget:
+            step.layer.keep(self.policy.slots(step))
+
+    def before(
+        self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give the call one of our caches (a forward pre-hook)."""
+        given = kwargs.get("past_key_values")
+        wanted = kwargs.get("use_cache")
+        asked = given is None and (model.config.use_cache if wanted is None else wanted)
+        if asked or (type(given) is DynamicCache and given.get_seq_length() == 0):
+            given = self._new_cache()
+        elif given is not None and not (isinstance(given, KVCache) and given in self._caches):
+            raise InvalidInputError(
+                f"a {type(given).__name__} that was filled elsewhere, or has a shape of its own, cannot be bounded; "
+                "start without past_key_values, or go on with the cache of a call inside this attach"
+            )
+        mask = kwargs.get("attention_mask")
+        if mask is not None and (not isinstance(mask, Tensor) or mask.ndim != 2):
+            raise InvalidInputError(
+                "agentmem.kv takes a 2-D attention mask (padding); it makes the rest itself"
+            )
+        self._cache = given
+        self._padding = None if mask is None or bool(mask.all()) else mask.bool()
+        self._tokens = kwargs.get("input_ids", args[0] if args else None)
+        self._hidden, self._waiting = None, []
+        if self.policy.surprise and self._tokens is None:
+            raise InvalidInputError(
+                f"{type(self.policy).__name__} needs input_ids: embeddings have no surprise"
+            )
+        self._entered.append(attention.running.set(self))
+        return args, {**kwargs, "past_key_values": given} if given is not None else kwargs
+
+    def decoded(self, decoder: Any, args: tuple[Any, ...], output: Any) -> None:
+        """Note the hidden states that predict the tokens (a forward hook of the decoder)."""
+        self._hidden = output.last_hidden_state
+
+    def after(self, model: Any, args: tuple[Any, ...], output: Any) -> None:
+        """End the call, also a failed one (a forward hook)."""
+        if self._entered:
+            attention.running.reset(self._entered.pop())
+        cache, self._cache, self._padding = self._cache, None, None
+        waiting, self._waiting = self._waiting, []
+        if cache is None or output is None:
+            return
+        if waiting:
+            surprise = self._surprise(cache)
+            for step in waiting:
+                self._evict(replace(step, surprise=surprise))
+        self._stats = measured(cache)
+
+    def _new_cache(self) -> KVCache:
+        cache = KVCache(self._shape.windows)
+        self._caches.add(cache)
+        return cache
+
+    @torch.no_grad()
+    def _surprise(self, cache: KVCache) -> Tensor:
+        """-log p of each token of the call, `[B, T]` fp32; 0 for the first of all, which nothing predicted."""
+        assert self._hidden is not None
+        assert self._tokens is not None
+        hidden, tokens = self._hidden, self._tokens
+        before = hidden[:, :1] * 0 if cache.last_hidden is None else cache.last_hidden[:, None]
+        first = cache.last_hidden is None
+        cache.last_hidden = hidden[:, -1].clone()
+        rows = torch.cat([before, hidden[:, :-1]], dim=1).flatten(0, 1)
+        targets = tokens.to(rows.device).flatten()
+        parts = [
+            ops.run(
+                "token_entropy", self._logits(rows[at : at + LOGIT_ROWS]), targets[at : at + LOGIT_ROWS]
+            ).surprise
+            for at in range(0, rows.shape[0], LOGIT_ROWS)
+        ]
+        surprise = torch.cat(parts).view(tokens.shape)
+        if first:
+            surprise[:, 0] = 0.0
+        return surprise
+
+    def _logits(self, rows: Tensor) -> Tensor:
+        logits: Tensor = self.model.get_output_embeddings()(rows)
+        cap = getattr(self.model.config.get_text_config(decoder=True), "final_logit_softcapping", None)
+        return (logits if cap is None else cap * torch.tanh(logits / cap)).contiguous()
+
+    def close(self) -> None:
+        """Refuse further tokens to every cache made here."""
+        for cache in self._caches:
+            cache.close()
+
+
+def measured(cache: KVCache) -> KVStats:
+    """A cache as numbers."""
+    layers = cache.kv_layers
+    held = tuple(layer.held for layer in layers)
+    bounded = [layer.held for layer in layers if not layer.is_sliding] or list(held)
+    return KVStats(
+        logical_tokens=cache.get_seq_length(),
+        physical_tokens=max(bounded),
+        layer_tokens=held,
+        size_bytes=sum(layer.size_bytes for layer in layers),
+        batch=int(layers[0].kv[0].shape[0]),
+    )
+
+
+def resolve_budget(
+    model: Any, shape: Shape, policy: Policy, budget_tokens: int | None, budget_bytes: int | None
+) -> int | None:
+    """Tokens a layer may hold for each sequence.
+
+    Raises:
+        InvalidInputError: two budgets, one that is not positive, or one that the policy cannot work in.
+    """
+    if budget_tokens is not None and budget_bytes is not None:
+        raise InvalidInputError("give budget_tokens or budget_bytes, not both")
+    for name, value in (("budget_tokens", budget_tokens), ("budget_bytes", budget_bytes)):
+        if value is not None and value < 1:
+            raise InvalidInputError(f"{name} is {value}, must be positive")
+    if budget_bytes is not None:
+        element = next(model.parameters()).element_size()
+        per_token = (
+            shape.kv_heads * (2 * shape.head_dim * element + BOOKKEEPING) * max(1, len(shape.full_layers))
+        )
+        budget_tokens = budget_bytes // per_token
+        if budget_tokens == 0:
+            raise InvalidInputError(
+                f"budget_bytes is {budget_bytes}; one token of this model takes {per_token}"
+            )
+    return policy.tokens(budget_tokens)
+
+
+@contextmanager
+def attach(
+    model: Any,
+    policy: Policy | None = None,
+    *,
+    budget_tokens: int | None = None,
+    budget_bytes: int | None = None,
+) -> Iterator[Attachment]:
+    """Bound the KV cache of a transformers decoder while the block runs; `model.generate` is used as ever.
+
+    Args:
+        model: a decoder-only language model with rotary positions (Llama, Qwen, Mistral, Gemma, Phi shapes).
+        policy: what each layer keeps; everything when not given.
+        budget_tokens: tokens that each layer which sees everything may hold for each sequence.
+        budget_bytes: the same as bytes for one sequence over all those layers, bookkeeping included; what a policy
+            notes beside that (SnapKV's window of queries, Expected Attention's moments) does not grow with the text.
+
+    Yields:
+        An `Attachment`; `stats()` says what is held.
+
+    Raises:
+        InvalidInputError: the budget does not suit the policy, or the model is attached already.
+        UnsupportedModelError: the model or the transformers version is not known here.
+
+    During a call a layer holds its budget and the call's own tokens; what goes is freed as soon as the layer has
+    attended. Feed a long prompt in chunks (`generate(prefill_chunk_size=...)`) to bound that too. Tokens keep the
+    positions they came with. One attachment serves one thread at a time.
+    """
+    check_version()
+    shape = shape_of(model)
+    chosen = policy if policy is not None else Full()
+    attachment = Attachment(
+        model, chosen, resolve_budget(model, shape, chosen, budget_tokens, budget_bytes), shape
+    )
+    before = model.config._attn_implementation
+    if before == attention.NAME:
+        raise InvalidInputError("this model is attached already; leave that block first")
+    attention.register()
+    hooks = [
+        model.register_forward_pre_hook(attachment.before, with_kwargs=True),
+        model.register_forward_hook(attachment.after, always_call=True),
+    ]
+    if chosen.surprise:
+        hooks.append(model.get_decoder().register_forward_hook(attachment.decoded))
+    try:
+        model.set_attn_implementation(attention.NAME)
+        yield attachment
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.set_attn_implementation(before)
+        attachment.close()

@@ -1,0 +1,184 @@
+"""The attention function and mask function that an attached model runs.
+
+Layers and heads may hold different tokens, so a mask is not a table made once a call: it is the model's own rule
+(causal, sliding, padding), asked at the positions that a layer holds.
+
+Axes: `B` batch, `Hq` query heads, `H` KV heads, `T` query tokens, `P` keys, `D` head dim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import causal_mask_function
+
+from agentmem.errors import InvalidInputError
+from agentmem.kv.layer import KVLayer
+
+NAME = "agentmem"
+"""What the functions are registered as."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMask:
+    """Which query sees which key, by position; what the model hands from its mask to its attention.
+
+    `rule(batch, head, query, key) -> bool` is index based; `padding` `[B, tokens]` is false where a row is padding.
+    """
+
+    rule: Callable[..., Any]
+    padding: Tensor | None
+    first_query: int
+    first_key: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether the rule is causality alone."""
+        return self.rule is causal_mask_function and self.padding is None
+
+    def contiguous(self) -> KeyMask:
+        """Itself: `generate` asks this of a mask that it prepares for a cache with static shapes."""
+        return self
+
+    def table(self, queries: int, positions: Tensor) -> Tensor | None:
+        """`[B, 1 or H, queries, P]`, true where seen; none where every query sees every key.
+
+        Args:
+            queries: of the call, the first at `first_query`. positions: `[B, 1 or H, P]` of the keys.
+        """
+        if self.plain and queries == 1:
+            return None
+        batch, heads, _ = positions.shape
+        device = positions.device
+        row = torch.arange(batch, device=device)[:, None, None, None]
+        head = torch.arange(heads, device=device)[None, :, None, None]
+        query = torch.arange(self.first_query, self.first_query + queries, device=device)[None, None, :, None]
+        key = positions[:, :, None].long()
+        seen: Tensor = self.rule(row, head, query, key)
+        if self.padding is not None:
+            seen = seen & self.padding[row, key]
+        return seen.expand(batch, heads, queries, -1)
+
+
+class Watcher(Protocol):
+    """What runs a call: it hands out layers and is told when one has attended."""
+
+    def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
+        """The layer that this attention module fills in the current call."""
+
+    def attended(
+        self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
+    ) -> None:
+        """The layer's attention is done: its tokens may go now."""
+
+
+running: ContextVar[Watcher | None] = ContextVar("agentmem_kv_running", default=None)
+"""The attachment whose model is in a forward call."""
+
+
+def mask(
+    *,
+    q_offset: int,
+    kv_offset: int,
+    mask_function: Callable[..., Any],
+    attention_mask: Tensor | None = None,
+    **rest: Any,
+) -> KeyMask:
+    """Keep the rule instead of making a table of it (an `AttentionMaskInterface` function)."""
+    padding = None if attention_mask is None or bool(attention_mask.all()) else attention_mask.bool()
+    return KeyMask(mask_function, padding, int(q_offset), int(kv_offset))
+
+
+def attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: KeyMask | Tensor | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    softcap: float | None = None,
+    **rest: Any,
+) -> tuple[Tensor, None]:
+    """Attend to what the layer holds (an `AttentionInterface` function): `[B, T, Hq, D]` out.
+
+    Raises:
+        InvalidInputError: the model's attention has a term that is not ours to leave out.
+    """
+    for term in ("s_aux", "position_bias"):
+        if rest.get(term) is not None:
+            raise InvalidInputError(f"attention with {term!r} is not supported by agentmem.kv")
+    watcher = running.get()
+    layer = watcher.layer_of(module) if watcher else None
+    factor = query.shape[-1] ** -0.5 if scaling is None else scaling
+    seen, causal = visible(attention_mask, query, key, layer)
+    if softcap is None:
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=spread(seen, query),
+            dropout_p=dropout,
+            scale=factor,
+            is_causal=causal,
+            enable_gqa=key.shape[1] != query.shape[1],
+        )
+    else:
+        out = capped(query, key, value, seen, factor, softcap)
+    if watcher is not None and layer is not None:
+        watcher.attended(module, layer, query, seen, factor)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def visible(
+    attention_mask: KeyMask | Tensor | None, query: Tensor, key: Tensor, layer: KVLayer | None
+) -> tuple[Tensor | None, bool]:
+    """The table of who sees whom, or none; and whether torch's own causal rule says it all."""
+    if not isinstance(attention_mask, KeyMask):
+        return attention_mask, False
+    positions = layer.positions if layer is not None else None
+    if positions is None:
+        positions = attention_mask.first_key + torch.arange(key.shape[2], device=key.device)
+        positions = positions.expand(key.shape[0], 1, -1)
+    whole = key.shape[2] == query.shape[2] and key.shape[2] > 1
+    if whole and attention_mask.plain:
+        # the first call: nothing is held before it, and the table would be T x T
+        return None, True
+    return attention_mask.table(query.shape[2], positions), False
+
+
+def spread(seen: Tensor | None, query: Tensor) -> Tensor | None:
+    """The table by query head, where KV heads hold different tokens."""
+    if seen is None or seen.shape[1] in (1, query.shape[1]):
+        return seen
+    return seen.repeat_interleave(query.shape[1] // seen.shape[1], dim=1)
+
+
+def capped(
+    query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scaling: float, softcap: float
+) -> Tensor:
+    """Attention whose scores pass through `softcap tanh(score / softcap)` (Gemma 2)."""
+    group = query.shape[1] // key.shape[1]
+    keys, values = (x.repeat_interleave(group, dim=1) for x in (key, value))
+    score = softcap * torch.tanh(query @ keys.transpose(2, 3) * scaling / softcap)
+    table = spread(seen, query)
+    if table is None and query.shape[2] > 1:
+        size = query.shape[2], key.shape[2]
+        table = torch.ones(size, dtype=torch.bool, device=key.device).tril(size[1] - size[0])
+    if table is not None:
+        score = score.masked_fill(~table, -torch.inf)
+    # a padded query sees nothing
+    return score.float().softmax(dim=-1).nan_to_num(0.0).to(query.dtype) @ values
+
+
+def register() -> None:
+    """Make the functions known to transformers under `NAME`; repeating it changes nothing."""
+    AttentionInterface.register(NAME, attention)
+    AttentionMaskInterface.register(NAME, mask)

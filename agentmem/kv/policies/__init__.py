@@ -1,0 +1,30 @@
+"""What a layer keeps when its budget is full: one idea, one file.
+
+`Full` keeps everything; `SinkRecent`, `TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free
+the rest for good. Each file names its source, formula and defaults.
+"""
+
+from __future__ import annotations
+
+from agentmem.kv.policies.expected_attention import ExpectedAttention
+from agentmem.kv.policies.full import Full
+from agentmem.kv.policies.h2o import H2O
+from agentmem.kv.policies.ladder import Ladder
+from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.sink_recent import SinkRecent
+from agentmem.kv.policies.snapkv import SnapKV
+from agentmem.kv.policies.token_entropy import TokenEntropy
+from agentmem.kv.policies.tova import TOVA
+
+__all__ = [
+    "H2O",
+    "TOVA",
+    "ExpectedAttention",
+    "Full",
+    "Ladder",
+    "Policy",
+    "SinkRecent",
+    "SnapKV",
+    "Step",
+    "TokenEntropy",
+]
