@@ -18,6 +18,7 @@ from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory, Mome
 from agentmem.types import (
     ArchiveReport,
     Entity,
+    Episode,
     Event,
     ForgetReport,
     HistoryEntry,
@@ -121,7 +122,7 @@ class AsyncMemory:
             vacuum=vacuum,
         )
 
-    async def get(self, id: str) -> Event | Note:
+    async def get(self, id: str) -> Event | Note | Episode:
         """See `Memory.get`."""
         return await asyncio.to_thread((await self._ready()).get, id)
 
@@ -136,6 +137,18 @@ class AsyncMemory:
     async def notes(self) -> list[Note]:
         """See `Memory.notes`."""
         return await asyncio.to_thread((await self._ready()).notes)
+
+    async def episodes(
+        self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
+    ) -> list[Episode]:
+        """See `Memory.episodes`."""
+        return await asyncio.to_thread(
+            (await self._ready()).episodes, session=session, after_seq=after_seq, limit=limit
+        )
+
+    async def rebuild(self) -> int:
+        """See `Memory.rebuild`."""
+        return await asyncio.to_thread((await self._ready()).rebuild)
 
     async def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
         """See `Memory.entities`."""

@@ -19,6 +19,7 @@ from agentmem.types import (
     Edge,
     Entity,
     EntityKind,
+    Episode,
     Event,
     ForgetReport,
     HistoryEntry,
@@ -161,11 +162,14 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the derivations have read a namespace, as positions: the next event to read names from, the first
-    that is in no episode yet; and the next that will be stored."""
+    """How far what is derived follows the events of a namespace, as positions.
 
-    extracted: int
-    segmented: int
+    All before `derived` have been read; all before `open` are in an episode; `next` is where the next event will
+    be. `state` is the segmentation's own, and JSON.
+    """
+
+    derived: int
+    open: int
     next: int
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -264,11 +268,42 @@ class Store(Protocol):
     def progress(self, namespace: Namespace) -> Progress:
         """How far episodes and the graph follow the events."""
 
-    def add_mentions(
-        self, namespace: Namespace, events: Sequence[EventMentions], *, since: int, until: int
+    def advance(
+        self,
+        namespace: Namespace,
+        mentions: Sequence[EventMentions],
+        episodes: Sequence[Episode],
+        *,
+        since: Progress,
+        until: Progress,
     ) -> bool:
-        """Enter what the events of positions `[since, until)` name into the graph. False, and nothing done, where
-        it already goes beyond `since`; an event forgotten meanwhile is left out."""
+        """Enter what events name, and the episodes that are complete, in one step with how far that has come.
+
+        False, and nothing done, where it has come further than `since` already, or an event of an episode was
+        forgotten meanwhile.
+        """
+
+    def replace_episodes(self, namespace: Namespace, old: Sequence[Episode], new: Sequence[Episode]) -> bool:
+        """Put episodes over the same events in the place of others, in one step. False, and nothing done, where
+        the old ones have changed meanwhile."""
+
+    def episodes(
+        self,
+        namespace: Namespace,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        after_seq: int = -1,
+        limit: int | None = None,
+    ) -> list[Episode]:
+        """Episodes that end after a position, in the order they begin."""
+
+    def episode_of(self, namespace: Namespace, seqs: Sequence[int]) -> dict[int, str]:
+        """Per position the id of the episode the event there is in; one in none is absent."""
+
+    def rebuild(self, namespace: Namespace) -> int:
+        """Make passages and their terms anew from the events, and forget how far all else has come, so that it is
+        derived again. Vectors of unchanged passages stay. Returns the count of events."""
 
     def entities(
         self, namespace: Namespace, names: Sequence[str] | None = None, limit: int | None = None

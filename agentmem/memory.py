@@ -16,23 +16,20 @@ from agentmem.contracts import Embedder, Selection
 from agentmem.core import Core, Wiring, check_archive, open_store
 from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
-from agentmem.errors import InvalidInputError, RecordNotFoundError
+from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
+from agentmem.lookup import Lookup, positive
 from agentmem.read.recall import ALL_TIERS
 from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
 from agentmem.types import (
     ArchiveReport,
-    Entity,
-    Event,
     ForgetReport,
-    HistoryEntry,
     MemoryKind,
     Namespace,
     Note,
     Recall,
     Receipt,
-    Stats,
     Tier,
 )
 from agentmem.write.messages import check_text, read_messages
@@ -41,11 +38,9 @@ from agentmem.write.passages import note_passage
 Moment = datetime | date | str | int | float
 DEFAULT_SESSION = "default"
 DEFAULT_BUDGET_TOKENS = 1000
-# no store counts further
-_LARGEST = 2**63 - 1
 
 
-class Memory:
+class Memory(Lookup):
     """A memory in one place, seen through one namespace. Safe to share between threads.
 
     Args:
@@ -237,7 +232,7 @@ class Memory:
             budget_tokens: `recall.text` never exceeds this by `tokenizer_name`.
             at: answer as of this moment: later events and facts are left out.
             k: at most this many items.
-            tiers: only these of `window`, `episode`, `semantic`.
+            tiers: only these of `window` (events in no episode yet), `episode`, `semantic`.
             explain: keep in the trace what was cut, and why.
 
         Raises:
@@ -247,14 +242,14 @@ class Memory:
         self._core.check_open()
         if not isinstance(query, str) or not query.strip():
             raise InvalidInputError("the query is empty; ask in plain words")
-        _positive(budget_tokens, "budget_tokens")
+        positive(budget_tokens, "budget_tokens")
         if k is not None:
-            _positive(k, "k")
+            positive(k, "k")
         wanted = ALL_TIERS if tiers is None else tuple(tiers)
         if unknown := set(wanted) - set(ALL_TIERS):
             raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
         moment = None if at is None else to_utc(at)
-        self._core.deriver.before_recall(self._namespace)
+        self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
 
         def answer(wiring: Wiring) -> Recall:
             self._core.embed_waiting(wiring, self._namespace)
@@ -320,58 +315,15 @@ class Memory:
             self._core.embedder.clear()
         return report
 
-    def get(self, id: str) -> Event | Note:
-        """The event or note with this id. Raises `RecordNotFoundError`."""
-        self._core.check_open()
-        found = self._core.store.events(self._namespace, ids=[id])
-        record = found[0] if found else self._core.store.note(self._namespace, id)
-        if record is None:
-            raise RecordNotFoundError(id)
-        return record
+    def rebuild(self) -> int:
+        """Make passages, terms, episodes and entities of this namespace anew from its events.
 
-    def events(
-        self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
-    ) -> list[Event]:
-        """Events in order, verbatim; page with `after_seq` and `limit`.
-
-        Raises:
-            InvalidInputError: `after_seq` is not a whole number, or `limit` not one of at least 1.
+        What comes out as it was keeps its vectors, and an episode its life. Returns the count of events.
         """
         self._core.check_open()
-        if isinstance(after_seq, bool) or not isinstance(after_seq, int):
-            raise InvalidInputError(f"after_seq is a whole number, not {after_seq!r}")
-        if limit is not None:
-            _positive(limit, "limit")
-            limit = min(limit, _LARGEST)
-        after_seq = min(max(after_seq, -1), _LARGEST)
-        return self._core.store.events(self._namespace, session=session, after_seq=after_seq, limit=limit)
-
-    def notes(self) -> list[Note]:
-        """Semantic memories in the order they were recorded."""
-        self._core.check_open()
-        return self._core.store.notes(self._namespace)
-
-    def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
-        """Who and what events name, the most mentioned first; or those with these names, in any spelling."""
-        self._core.check_open()
-        if limit is not None:
-            _positive(limit, "limit")
+        count = self._core.store.rebuild(self._namespace)
         self._core.deriver.follow(self._namespace)
-        return self._core.store.entities(self._namespace, names or None, limit)
-
-    def history(self, id: str) -> list[HistoryEntry]:
-        """What happened to a record, oldest first; also of one that was forgotten. Raises
-        `RecordNotFoundError` for an id never seen here."""
-        self._core.check_open()
-        entries = self._core.store.history(self._namespace, id)
-        if not entries:
-            raise RecordNotFoundError(id)
-        return entries
-
-    def stats(self) -> Stats:
-        """What this namespace holds."""
-        self._core.check_open()
-        return self._core.store.stats(self._namespace)
+        return count
 
     def check(self, *, deep: bool = False) -> list[str]:
         """What is wrong with the whole store, a line each; empty when all is well.
@@ -459,11 +411,6 @@ class Memory:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r}, namespace={self._namespace!r})"
-
-
-def _positive(value: object, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInputError(f"{name} is a whole number of at least 1, not {value!r}")
 
 
 def _ids(values: Sequence[str]) -> tuple[str, ...]:

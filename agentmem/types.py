@@ -115,6 +115,33 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of one session: the events of `session` from `first_seq` to `last_seq`.
+
+    `reason` is why it ends: `session`, `gap`, `topic`, `length`, or `llm`. `refined_by` names the model that worded
+    title and bounds, if one did. `strength`, `stability_days`, `recalls` and `last_recalled_at` are its life.
+    """
+
+    id: str
+    namespace: Namespace
+    session: str
+    first_seq: int
+    last_seq: int
+    events: int
+    title: str
+    summary: str
+    reason: str
+    token_count: int
+    started_at: datetime
+    ended_at: datetime
+    strength: float = 1.0
+    stability_days: float = 1.0
+    recalls: int = 0
+    last_recalled_at: datetime | None = None
+    refined_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What `remember` stored; everything named here is durable."""
 

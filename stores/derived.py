@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from agentmem.contracts import EventMentions, Mention, Progress
 from agentmem.faults import point
-from agentmem.types import Edge, Entity, Namespace
+from agentmem.types import Edge, Entity, Episode, Namespace
 
-from . import entities, graph, namespaces, progress
+from . import entities, episodes, graph, namespaces, progress, rebuild
 from .namespaces import NamespaceRow
 from .parts import Database
 
@@ -30,19 +30,64 @@ class DerivedRows:
         with self._in(namespace) as (connection, row):
             return Progress(0, 0, 0) if row is None else progress.read(connection, row)
 
-    def add_mentions(
-        self, namespace: Namespace, events: Sequence[EventMentions], *, since: int, until: int
+    def advance(
+        self,
+        namespace: Namespace,
+        mentions: Sequence[EventMentions],
+        found: Sequence[Episode],
+        *,
+        since: Progress,
+        until: Progress,
     ) -> bool:
         with self._database.write(namespace) as connection:
             row = namespaces.find(connection, namespace)
-            if row is None or progress.read(connection, row).extracted != since:
+            if row is None:
                 return False
-            graph.extend(connection, row.pk, events)
+            now = progress.read(connection, row)
+            if (now.derived, now.open) != (since.derived, since.open):
+                return False
+            if not episodes.add(connection, row.pk, found, now.state.get("lives", {})):
+                return False
+            point("derive.episodes_added")
+            graph.extend(connection, row.pk, mentions)
             point("derive.extended")
-            progress.extracted(connection, row, until)
+            progress.write(connection, row.pk, until)
             point("derive.counted")
         point("derive.committed")
         return True
+
+    def replace_episodes(self, namespace: Namespace, old: Sequence[Episode], new: Sequence[Episode]) -> bool:
+        with self._database.write(namespace) as connection:
+            row = namespaces.find(connection, namespace)
+            return row is not None and episodes.replace(connection, row.pk, old, new)
+
+    def episodes(
+        self,
+        namespace: Namespace,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        after_seq: int = -1,
+        limit: int | None = None,
+    ) -> list[Episode]:
+        with self._in(namespace) as (connection, row):
+            if row is None:
+                return []
+            return episodes.read(
+                connection, row.pk, namespace, ids=ids, session=session, after_seq=after_seq, limit=limit
+            )
+
+    def episode_of(self, namespace: Namespace, seqs: Sequence[int]) -> dict[int, str]:
+        with self._in(namespace) as (connection, row):
+            return {} if row is None else episodes.of(connection, row.pk, seqs)
+
+    def rebuild(self, namespace: Namespace) -> int:
+        with self._database.write(namespace) as connection:
+            row = namespaces.find(connection, namespace)
+            count = 0 if row is None else rebuild.rebuild(connection, row.pk)
+            point("rebuild.restarted")
+        point("rebuild.committed")
+        return count
 
     def entities(
         self, namespace: Namespace, names: Sequence[str] | None = None, limit: int | None = None

@@ -13,7 +13,7 @@ from agentmem.faults import point
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
-from . import graph, lexical, namespaces, notes, schema
+from . import episodes, graph, lexical, namespaces, notes, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -38,6 +38,7 @@ def forget(
         for row in rows:
             notes.record(connection, namespace_pk, [row.id], "remembered", from_micros(row.recorded_at), {})
     point("forget.times_kept")
+    touched = episodes.touched(connection, namespace_pk, list(events))
     if selection.everything:
         graph.clear(connection, namespace_pk)
     else:
@@ -53,6 +54,8 @@ def forget(
     for chunk in chunks(list(events)):
         connection.execute(delete(schema.events).where(E.pk.in_(chunk)))
     point("forget.events_removed")
+    episodes.mend(connection, namespace_pk, touched)
+    point("forget.episodes_mended")
     notes.record(connection, namespace_pk, [*report.event_ids, *report.memory_ids], "forgotten", at, {})
     point("forget.recorded")
     lexical.scrub(connection)

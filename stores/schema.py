@@ -255,14 +255,14 @@ edges = Table(
     sqlite_with_rowid=False,
 )
 
-# how far each derivation has read the events of a namespace
+# how far what is derived follows the events of a namespace
 derivations = Table(
     "derivations",
     metadata,
     Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), primary_key=True),
-    # the next seq to read names from
-    Column("extracted_seq", BigInteger, nullable=False, server_default="0"),
-    # the next seq to put into an episode, and the state of the segmentation there
-    Column("segmented_seq", BigInteger, nullable=False, server_default="0"),
+    # the next seq to read
+    Column("derived_seq", BigInteger, nullable=False, server_default="0"),
+    # the first seq that may be in no episode yet, and the state of the segmentation
+    Column("open_seq", BigInteger, nullable=False, server_default="0"),
     Column("state", JSON, nullable=False),
 )

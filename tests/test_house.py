@@ -26,7 +26,7 @@ LAYERS = (
     {"clock", "types", "quote"},
     {"contracts", "registry", "config", "keys", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
-    {"core", "encryption", "reembed", "memory", "aio"},
+    {"core", "encryption", "reembed", "lookup", "memory", "aio"},
     {"cli"},
 )
 

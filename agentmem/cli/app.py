@@ -22,6 +22,7 @@ from agentmem.cli import (
     doctor,
     encryption,
     entities,
+    episodes,
     evaluate,
     events,
     forget,
@@ -49,6 +50,8 @@ app.command()(events.events)
 app.command()(events.history)
 app.command()(events.stats)
 app.command()(entities.entities)
+app.command()(episodes.episodes)
+app.command()(archive.rebuild)
 app.command()(archive.export)
 app.command("import")(archive.import_)
 app.command()(archive.reindex)

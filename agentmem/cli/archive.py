@@ -83,3 +83,18 @@ def reindex(
         render.print_json({"passages": moved, "embedder": name})
     else:
         render.print_text(f"{render.plural(moved, 'passage')} embedded anew; the store's embedder is {name}")
+
+
+def rebuild(
+    db: Db = None,
+    namespace: Namespace = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make passages, episodes and entities anew from the events of a namespace."""
+    with Bar("rebuilding"), open_memory(db, namespace, embedder) as memory:
+        count = memory.rebuild()
+    if as_json:
+        render.print_json({"events": count})
+        return
+    render.print_text(f"rebuilt from {render.plural(count, 'event')}")

@@ -92,7 +92,7 @@ class Recaller:
             ranked = fuse(proposals)
             # unfiltered, what the budget cannot reach need not be fetched
             candidates = self._candidates(query, ranked if filtered else ranked[:useful])
-            tier_of = _tiers(candidates, proposals.get("recent", ()))
+            tier_of = self._tiers(query.namespace, candidates)
             wanted = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
             exhausted = all(len(hits) < depth for hits in proposals.values())
             if not filtered or exhausted or len(wanted) >= useful or depth >= _DEEPEST:
@@ -124,13 +124,14 @@ class Recaller:
             near = [passage for passage in near if passage.at <= query.at]
         return in_context(candidates, near)
 
+    def _tiers(self, namespace: Namespace, candidates: Sequence[Candidate]) -> dict[int, Tier]:
+        """The window is what is in no episode yet."""
+        seqs = [candidate.passage.seq for candidate in candidates if candidate.passage.owner == "event"]
+        closed = self._store.episode_of(namespace, seqs)
 
-def _tiers(candidates: Sequence[Candidate], recent: Sequence[Scored]) -> dict[int, Tier]:
-    window = {hit.passage for hit in recent}
+        def tier(candidate: Candidate) -> Tier:
+            if candidate.passage.owner == "memory":
+                return "semantic"
+            return "episode" if candidate.passage.seq in closed else "window"
 
-    def tier(candidate: Candidate) -> Tier:
-        if candidate.passage.owner == "memory":
-            return "semantic"
-        return "window" if candidate.passage.key in window else "episode"
-
-    return {candidate.passage.key: tier(candidate) for candidate in candidates}
+        return {candidate.passage.key: tier(candidate) for candidate in candidates}

@@ -42,9 +42,9 @@ _OPENERS_TEXT = (
     "yep yes yesterday yet you'd you'll you're you've yup mr mrs ms dr prof user assistant system tool "
     "image "
 )
-_OPENERS = frozenset(_OPENERS_TEXT.split())
+OPENERS = frozenset(_OPENERS_TEXT.split())
 _ABBREVIATED_DAYS = frozenset(("mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun"))
-_NOT_NAMES = STOP_WORDS | _OPENERS | set(MONTHS) | set(WEEKDAYS)
+_NOT_NAMES = STOP_WORDS | OPENERS | set(MONTHS) | set(WEEKDAYS)
 _NEVER = frozenset(
     ("i", "i'm", "i'd", "i'll", "i've", "ok", "okay", *MONTHS, *WEEKDAYS, *_ABBREVIATED_DAYS)
 ) - {"may"}

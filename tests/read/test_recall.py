@@ -155,14 +155,25 @@ def test_a_fact_that_holds_only_from_tomorrow_is_not_known_today(memory: Memory,
     assert memory.recall("Where does Alice work?").items == ()
 
 
-def test_the_last_turns_are_the_window_and_all_before_are_episodes(memory: Memory) -> None:
-    memory.remember([{"id": f"e{number}", "content": f"cat number {number}"} for number in range(20)])
+def remember_two_days(memory: Memory) -> None:
+    """Ten events of one day, ten of the next: the first day is an episode, the second still goes on."""
+    memory.remember(
+        [
+            {"id": f"e{number}", "content": f"cat number {number}", "at": f"2023-05-0{1 + number // 10}"}
+            for number in range(20)
+        ]
+    )
     memory.note("There are many cats", id="note")
+
+
+def test_what_is_in_no_episode_yet_is_the_window(memory: Memory) -> None:
+    remember_two_days(memory)
+    memory.episodes()
 
     tiers = {item.id: item.tier for item in memory.recall("cat", budget_tokens=4000).items}
 
     assert {id_ for id_, tier in tiers.items() if tier == "window"} == {
-        f"e{number}" for number in range(12, 20)
+        f"e{number}" for number in range(10, 20)
     }
     assert tiers["e0"] == "episode"
     assert tiers["note"] == "semantic"
@@ -170,8 +181,7 @@ def test_the_last_turns_are_the_window_and_all_before_are_episodes(memory: Memor
 
 @pytest.mark.parametrize("tier", ["window", "episode", "semantic"])
 def test_only_the_tiers_asked_for_are_recalled(memory: Memory, tier: str) -> None:
-    memory.remember([{"id": f"e{number}", "content": f"cat number {number}"} for number in range(20)])
-    memory.note("There are many cats", id="note")
+    remember_two_days(memory)
 
     found = memory.recall("cat", tiers=[tier])  # type: ignore[list-item]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentmem import Memory
 from agentmem.clock import ManualClock
-from agentmem.contracts import EventMentions, Store
+from agentmem.contracts import Progress, Store
 
 START = datetime(2023, 5, 8, 12, tzinfo=UTC)
 NAMES = ["Anna Karenina", "Anna", "Bob Ross", "Bob", "Paris", "Zoë", "ZOE", "@carol", "2023-05-01", "Levin"]
@@ -198,7 +198,9 @@ def test_what_another_process_has_derived_meanwhile_is_not_counted_twice() -> No
         before = graph(memory)
         store: Store = memory._core.store
 
-        done = store.add_mentions(memory.current_namespace, [EventMentions(0, ())], since=0, until=1)
+        done = store.advance(
+            memory.current_namespace, [], [], since=Progress(0, 0, 1), until=Progress(1, 1, 1)
+        )
 
         assert not done
         assert graph(memory) == before

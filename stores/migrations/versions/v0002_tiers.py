@@ -67,8 +67,8 @@ def upgrade() -> None:
     op.create_table(
         "derivations",
         sa.Column("namespace_pk", _KEY, sa.ForeignKey("namespaces.pk"), primary_key=True),
-        sa.Column("extracted_seq", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column("segmented_seq", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("derived_seq", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("open_seq", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("state", sa.JSON, nullable=False),
     )
 

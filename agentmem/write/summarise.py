@@ -1,0 +1,114 @@
+"""A title and a summary for an episode, out of its own words. No model; the same words give the same text.
+
+The summary is the sentences nearest to what the episode is about, each unlike those before it: centroid scoring
+(Radev et al. 2004) with maximal marginal relevance (Carbonell and Goldstein 1998). Knows nothing of storage.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentmem.terms import terms
+from agentmem.types import Event
+from agentmem.write.extract import OPENERS
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_WORD = re.compile(r"[^\W_][\w'’-]*")
+# what politeness repeats says nothing of what an episode is about
+_BLAND = frozenset(term for word in OPENERS for term in terms(word))
+_MAX_SENTENCES = 3
+_MAX_CHARS = 240
+_MAX_SUMMARY = 600
+_TITLE_WORDS = 4
+_MAX_TITLE = 80
+# an episode of few words is titled with its opening instead of its terms
+_FEW_TERMS = 6
+_RELEVANCE = 0.7
+_CONSIDERED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    place: int
+    speaker: str
+    text: str
+    terms: frozenset[str]
+
+
+def describe(events: Sequence[Event]) -> tuple[str, str]:
+    """`(title, summary)` of the events of an episode, in their order."""
+    sentences = [
+        _Sentence(place, event.speaker, text, frozenset(found))
+        for place, (event, text) in enumerate(
+            (event, text) for event in events for text in _sentences(event.content)
+        )
+        if (found := terms(text))
+    ]
+    speakers = {term for event in events for term in terms(event.speaker)}
+    weights = Counter(term for sentence in sentences for term in sentence.terms - _BLAND - speakers)
+    chosen = _chosen(sentences, weights)
+    summary = " ".join(f"{sentence.speaker}: {sentence.text}" for sentence in chosen)
+    return _title(events, weights), summary[:_MAX_SUMMARY] or _opening(events)
+
+
+def _sentences(content: str) -> list[str]:
+    return [text for part in _SENTENCE_END.split(content) if (text := " ".join(part.split())[:_MAX_CHARS])]
+
+
+def _chosen(sentences: Sequence[_Sentence], weights: Counter[str]) -> list[_Sentence]:
+    """The sentences of the summary, in the order they were said."""
+    scored = sorted(
+        ((_centrality(sentence, weights), sentence) for sentence in sentences),
+        key=lambda pair: (-pair[0], pair[1].place),
+    )[:_CONSIDERED]
+    chosen: list[_Sentence] = []
+    while scored and len(chosen) < _MAX_SENTENCES:
+        best = max(
+            scored,
+            key=lambda pair: (
+                _RELEVANCE * pair[0] - (1 - _RELEVANCE) * pair[0] * _likeness(pair[1], chosen),
+                -pair[1].place,
+            ),
+        )
+        scored.remove(best)
+        if _likeness(best[1], chosen) < 1:
+            chosen.append(best[1])
+    return sorted(chosen, key=lambda sentence: sentence.place)
+
+
+def _centrality(sentence: _Sentence, weights: Counter[str]) -> float:
+    # a term said once says little of the whole; the root keeps long sentences from winning by length
+    return sum(max(weights[term] - 1, 0) for term in sentence.terms) / math.sqrt(len(sentence.terms) + 4)
+
+
+def _likeness(sentence: _Sentence, others: Sequence[_Sentence]) -> float:
+    return max(
+        (len(sentence.terms & other.terms) / len(sentence.terms | other.terms) for other in others),
+        default=0.0,
+    )
+
+
+def _title(events: Sequence[Event], weights: Counter[str]) -> str:
+    """The terms most sentences share, in the spelling they are first met in; else the opening words."""
+    if len(weights) < _FEW_TERMS:
+        return _opening(events)
+    spelling: dict[str, str] = {}
+    for event in events:
+        for word in _WORD.findall(event.content):
+            for term in terms(word):
+                spelling.setdefault(term, word)
+    ranked = sorted(
+        ((count, spelling[term]) for term, count in weights.items() if term in spelling),
+        key=lambda pair: (-pair[0] * math.log1p(len(pair[1])), pair[1]),
+    )
+    words = [word for _, word in ranked[:_TITLE_WORDS]]
+    return ", ".join(words)[:_MAX_TITLE] or _opening(events)
+
+
+def _opening(events: Sequence[Event]) -> str:
+    words = " ".join(events[0].content.split())
+    return words if len(words) <= _MAX_TITLE else words[: _MAX_TITLE - 1].rsplit(" ", 1)[0] + "…"
