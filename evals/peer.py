@@ -45,7 +45,7 @@ class Peer:
     def __init__(self, name: str, embedder: Embedder, tokenizer: Tokenizer, folder: Path) -> None:
         self._name = name
         self._count = line_counter(tokenizer)
-        self._log = TemporaryFile()
+        self._log = TemporaryFile()  # noqa: SIM115 (close() closes it)
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", f"{__package__}.peer_host", name, embedder.name, str(folder)],
             stdin=subprocess.PIPE,
