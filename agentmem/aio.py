@@ -1,20 +1,23 @@
 """`AsyncMemory`: the verbs of `Memory` as coroutines.
 
-A thin face over the same code: SQLite and local embedders have no asynchronous form, so each call runs in a
-worker thread and the event loop stays free.
+A thin face over the same code. On PostgreSQL with pgvector that code runs on the loop and awaits the driver; SQLite
+has no asynchronous form, so there each call runs in a worker thread. The loop stays free either way.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
-from agentmem.config import DEFAULT_NAMESPACE
-from agentmem.contracts import Embedder
+from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
+from agentmem.contracts import AsyncBridge, Embedder
+from agentmem.keys import Key
 from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory, Moment
+from agentmem.registry import load, names
 from agentmem.types import (
     ArchiveReport,
     Entity,
@@ -31,6 +34,9 @@ from agentmem.types import (
     Tier,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class AsyncMemory:
     """A `Memory` for asynchronous code; arguments, results and errors are the same.
@@ -45,8 +51,10 @@ class AsyncMemory:
         namespace: Sequence[str] = DEFAULT_NAMESPACE,
         **options: Any,
     ) -> None:
-        self._open: Callable[[], Memory] = lambda: Memory(url, namespace=namespace, **options)
+        self._place = url
+        self._open: Callable[..., Memory] = partial(Memory, url, namespace=namespace, **options)
         self._memory: Memory | None = None
+        self._bridge: AsyncBridge | None = None
         self._lock = asyncio.Lock()
 
     @classmethod
@@ -59,24 +67,33 @@ class AsyncMemory:
     async def _ready(self) -> Memory:
         async with self._lock:
             if self._memory is None:
-                self._memory = await asyncio.to_thread(self._open)
+                self._bridge = await _bridge_to(store_url(self._place))
+                self._memory = await self._run(partial(self._open, bridge=self._bridge))
             return self._memory
+
+    async def _run(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb on the loop where its waiting leaves the loop free, else in a thread."""
+        if self._bridge is None:
+            return await asyncio.to_thread(act, *args, **kwargs)
+        return await self._bridge.run(act, *args, **kwargs)
 
     async def namespace(self, *parts: str) -> Self:
         """See `Memory.namespace`."""
-        return self.wrap((await self._ready()).namespace(*parts))
+        view = self.wrap((await self._ready()).namespace(*parts))
+        view._bridge = self._bridge
+        return view
 
     async def namespaces(self, *prefix: str) -> list[Namespace]:
         """See `Memory.namespaces`."""
-        return await asyncio.to_thread((await self._ready()).namespaces, *prefix)
+        return await self._run((await self._ready()).namespaces, *prefix)
 
     async def remember(self, messages: Any, *, session: str = DEFAULT_SESSION, role: str = "user") -> Receipt:
         """See `Memory.remember`."""
-        return await asyncio.to_thread((await self._ready()).remember, messages, session=session, role=role)
+        return await self._run((await self._ready()).remember, messages, session=session, role=role)
 
     async def note(self, text: str, *, kind: MemoryKind = "fact", **options: Any) -> str:
         """See `Memory.note`."""
-        return await asyncio.to_thread((await self._ready()).note, text, kind=kind, **options)
+        return await self._run((await self._ready()).note, text, kind=kind, **options)
 
     async def recall(
         self,
@@ -89,7 +106,7 @@ class AsyncMemory:
         explain: bool = False,
     ) -> Recall:
         """See `Memory.recall`."""
-        return await asyncio.to_thread(
+        return await self._run(
             (await self._ready()).recall,
             query,
             budget_tokens=budget_tokens,
@@ -111,7 +128,7 @@ class AsyncMemory:
         vacuum: bool = False,
     ) -> ForgetReport:
         """See `Memory.forget`."""
-        return await asyncio.to_thread(
+        return await self._run(
             (await self._ready()).forget,
             ids=ids,
             session=session,
@@ -124,19 +141,19 @@ class AsyncMemory:
 
     async def get(self, id: str) -> Event | Note | Episode:
         """See `Memory.get`."""
-        return await asyncio.to_thread((await self._ready()).get, id)
+        return await self._run((await self._ready()).get, id)
 
     async def events(
         self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
     ) -> list[Event]:
         """See `Memory.events`."""
-        return await asyncio.to_thread(
+        return await self._run(
             (await self._ready()).events, session=session, after_seq=after_seq, limit=limit
         )
 
     async def notes(self) -> list[Note]:
         """See `Memory.notes`."""
-        return await asyncio.to_thread((await self._ready()).notes)
+        return await self._run((await self._ready()).notes)
 
     async def episodes(
         self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
@@ -152,46 +169,52 @@ class AsyncMemory:
 
     async def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
         """See `Memory.entities`."""
-        return await asyncio.to_thread((await self._ready()).entities, *names, limit=limit)
+        return await self._run((await self._ready()).entities, *names, limit=limit)
 
     async def history(self, id: str) -> list[HistoryEntry]:
         """See `Memory.history`."""
-        return await asyncio.to_thread((await self._ready()).history, id)
+        return await self._run((await self._ready()).history, id)
 
     async def stats(self) -> Stats:
         """See `Memory.stats`."""
-        return await asyncio.to_thread((await self._ready()).stats)
+        return await self._run((await self._ready()).stats)
 
     async def check(self, *, deep: bool = False) -> list[str]:
         """See `Memory.check`."""
-        return await asyncio.to_thread((await self._ready()).check, deep=deep)
+        return await self._run((await self._ready()).check, deep=deep)
 
     async def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
         """See `Memory.export`."""
-        return await asyncio.to_thread((await self._ready()).export, path, everything=everything)
+        return await self._run((await self._ready()).export, path, everything=everything)
 
     async def import_(self, path: str | Path) -> ArchiveReport:
         """See `Memory.import_`."""
-        return await asyncio.to_thread((await self._ready()).import_, path)
+        return await self._run((await self._ready()).import_, path)
 
     @classmethod
     async def restore(cls, path: str | Path, url: str | Path | None = None, **options: Any) -> Self:
         """See `Memory.restore`."""
-        return cls.wrap(await asyncio.to_thread(lambda: Memory.restore(path, url, **options)))
+        restored = await asyncio.to_thread(lambda: Memory.restore(path, url, **options))
+        if not _has_bridge(store_url(url)):
+            return cls.wrap(restored)
+        await asyncio.to_thread(restored.close)
+        return cls(url, **options)
 
     @classmethod
-    async def reembed(cls, url: str | Path | None, *, embedder: str | Embedder) -> int:
+    async def reembed(
+        cls, url: str | Path | None, *, embedder: str | Embedder, key: Key | None = None
+    ) -> int:
         """See `Memory.reembed`."""
-        return await asyncio.to_thread(lambda: Memory.reembed(url, embedder=embedder))
+        return await asyncio.to_thread(lambda: Memory.reembed(url, embedder=embedder, key=key))
 
     async def reindex(self, *, embedder: str | Embedder | None = None) -> int:
         """See `Memory.reindex`."""
-        return await asyncio.to_thread((await self._ready()).reindex, embedder=embedder)
+        return await self._run((await self._ready()).reindex, embedder=embedder)
 
     async def close(self) -> None:
         """See `Memory.close`."""
         if self._memory is not None:
-            await asyncio.to_thread(self._memory.close)
+            await self._run(self._memory.close)
 
     async def __aenter__(self) -> Self:
         await self._ready()
@@ -201,3 +224,15 @@ class AsyncMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _has_bridge(url: str) -> bool:
+    return scheme_of(url) in names("bridges")
+
+
+async def _bridge_to(url: str) -> AsyncBridge | None:
+    """What runs verbs on the loop over this store, or None where it has no asynchronous form."""
+    if not _has_bridge(url):
+        return None
+    bridge: AsyncBridge | None = await load("bridges", scheme_of(url))(url)
+    return bridge

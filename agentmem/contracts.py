@@ -5,11 +5,12 @@ Each contract says what a caller may rely on. Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ from agentmem.types import (
     Stats,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Vectors = NDArray[np.float32]
 TextKind = Literal["document", "query"]
 OwnerKind = Literal["event", "memory"]
@@ -338,6 +342,43 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Flush and release; a second call does nothing."""
+
+
+class Running(Protocol[T_co]):
+    """Code that runs beside the one that asked for it."""
+
+    def result(self) -> T_co:
+        """Wait for what it returns; what it raises is raised here."""
+
+
+class Executor(Protocol):
+    """Runs code beside the code that asks."""
+
+    def submit(self, act: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Running[T]:
+        """Start `act`."""
+
+
+class AsyncBridge(Executor, Protocol):
+    """Lets synchronous code run on an event loop: where the code waits, the loop goes on.
+
+    Everything but `run` is called from code that `run` runs.
+    """
+
+    @property
+    def store(self) -> Store:
+        """The store whose calls wait this way."""
+
+    async def run(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run synchronous code on the running loop."""
+
+    def in_thread(self, act: Callable[[], T]) -> T:
+        """Compute in a thread and wait for it."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A lock for code on this loop, which may be held while waiting."""
+
+    def shutdown(self) -> None:
+        """Let the threads go."""
 
 
 @dataclass(frozen=True, slots=True)

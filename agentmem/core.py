@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -17,9 +18,10 @@ from typing import Any, TypeVar
 
 from agentmem.clock import Clock
 from agentmem.config import scheme_of
-from agentmem.contracts import Embedder, Store, Tokenizer
+from agentmem.contracts import AsyncBridge, Embedder, Store, Tokenizer
 from agentmem.embed import choose_embedder
 from agentmem.embed.cache import CachedEmbedder
+from agentmem.embed.off_loop import OffLoopEmbedder
 from agentmem.embed.safe import embed_or_none
 from agentmem.errors import (
     ClosedError,
@@ -84,20 +86,21 @@ class Core:
         tokenizer: Tokenizer,
         clock: Clock,
         key: Key | None = None,
+        bridge: AsyncBridge | None = None,
     ) -> None:
+        self._bridge = bridge
         # a wrong name is told before a file is made
-        chosen = None if embedder is None else choose_embedder(embedder)
+        chosen = None if embedder is None else self._choose(embedder)
         dims = 0 if chosen is None else chosen.dims
-        self.store = open_store(url, key)
+        self.store = open_store(url, key) if bridge is None else bridge.store
         self.tokenizer = tokenizer
         self.clock = clock
         self._follows = chosen is None
         self._closed = False
         self._retry_at = 0.0
-        self._moving = threading.Lock()
         self._start_threads()
         try:
-            chosen = chosen or _recorded(self.store)
+            chosen = chosen or self._recorded()
             self.store.bind_embedder(chosen.name, dims or chosen.dims)
             self.wiring = self._wire(chosen)
         except BaseException:
@@ -112,8 +115,20 @@ class Core:
     def _start_threads(self) -> None:
         self._pid = os.getpid()
         self._waiting_lock = threading.Lock()
-        self.deriver = Deriver(self.store)
-        self._executor = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="agentmem")
+        self._moving = self._lock()
+        self.deriver = Deriver(self.store, self._lock())
+        self._executor = self._bridge or ThreadPoolExecutor(len(CHANNELS), thread_name_prefix="agentmem")
+
+    def _lock(self) -> AbstractContextManager[object]:
+        return threading.Lock() if self._bridge is None else self._bridge.lock()
+
+    def _choose(self, wanted: str | Embedder | None, recorded: str | None = None) -> CachedEmbedder:
+        """The embedder to use; on an event loop one that computes beside it."""
+        bridge = self._bridge
+        if bridge is None:
+            return choose_embedder(wanted, recorded)
+        chosen = bridge.in_thread(lambda: choose_embedder(wanted, recorded))
+        return OffLoopEmbedder(chosen.inner, bridge.in_thread)
 
     def _wire(self, embedder: CachedEmbedder) -> Wiring:
         channels: list[Any] = [load("channels", name)(self.store) for name in CHANNELS]
@@ -129,7 +144,6 @@ class Core:
             raise ClosedError("this memory is closed; open it again with Memory(...)")
         if os.getpid() != self._pid:
             # threads do not cross a fork, and a lock may have been held in the middle of one
-            self._moving = threading.Lock()
             self._start_threads()
             self.wiring = self._wire(self.embedder)
 
@@ -155,7 +169,7 @@ class Core:
                 return True
             if not self._follows:
                 return False
-            chosen = _recorded(self.store)
+            chosen = self._recorded()
             self.store.bind_embedder(chosen.name, chosen.dims)
             self.wiring = self._wire(chosen)
             logger.info("the store has moved to the embedder %s; going on with it", chosen.name)
@@ -177,7 +191,7 @@ class Core:
 
     def reindex(self, embedder: str | Embedder | None, progress: Progress | None) -> int:
         """Embed every passage anew; the old vectors serve until all are there."""
-        new = None if embedder is None else choose_embedder(embedder)
+        new = None if embedder is None else self._choose(embedder)
         if new is None:
             self.run(lambda wiring: embed_missing(self.store, wiring.embedder))
             return 0
@@ -187,6 +201,19 @@ class Core:
             self.wiring = self._wire(new)
         return count
 
+    def _recorded(self) -> CachedEmbedder:
+        """The embedder the store was built with; for a new one the best that is installed."""
+        name = self.store.meta("embedder")
+        try:
+            return self._choose(None, name)
+        except MissingExtraError as error:
+            raise MissingExtraError(
+                f"this store was built with {name!r}, which",
+                error.extra,
+                ", or move the store to another embedder: agentmem reindex --embedder NAME / "
+                "Memory.reembed(url, embedder=NAME)",
+            ) from error
+
     def close(self) -> None:
         """Flush and release; a second call does nothing."""
         if not self._closed:
@@ -194,17 +221,3 @@ class Core:
             self._executor.shutdown()
             self.deriver.before_close()
             self.store.close()
-
-
-def _recorded(store: Store) -> CachedEmbedder:
-    """The embedder the store was built with; for a new one the best that is installed."""
-    name = store.meta("embedder")
-    try:
-        return choose_embedder(None, name)
-    except MissingExtraError as error:
-        raise MissingExtraError(
-            f"this store was built with {name!r}, which",
-            error.extra,
-            ", or move the store to another embedder: agentmem reindex --embedder NAME / "
-            "Memory.reembed(url, embedder=NAME)",
-        ) from error

@@ -12,7 +12,7 @@ from typing import Any, Self, get_args
 
 from agentmem.clock import Clock, SystemClock, to_utc
 from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
-from agentmem.contracts import Embedder, Selection
+from agentmem.contracts import AsyncBridge, Embedder, Selection
 from agentmem.core import Core, Wiring, check_archive, open_store
 from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
@@ -53,6 +53,7 @@ class Memory(Lookup):
         clock: where `now` comes from.
         key: encrypts the file: a passphrase, 32 random bytes, or a function that gives one of these. None looks in
             `AGENTMEM_KEY`, `AGENTMEM_KEY_FILE` and `AGENTMEM_KEYRING`; see docs/encryption.md.
+        bridge: what `AsyncMemory` runs on where the store is asynchronous; nothing else gives one.
 
     Raises:
         NotADatabaseError, NewerSchemaError: the file cannot be used.
@@ -76,11 +77,14 @@ class Memory(Lookup):
         tokenizer: Any = None,
         clock: Clock | None = None,
         key: Key | None = None,
+        bridge: AsyncBridge | None = None,
     ) -> None:
         if llm is not None:
             raise InvalidInputError("no part of this version uses an LLM; leave llm=None")
         self._namespace = check_namespace(namespace)
-        self._core = Core(store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock(), key)
+        self._core = Core(
+            store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock(), key, bridge
+        )
         self._owner = True
 
     @property

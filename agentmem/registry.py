@@ -32,6 +32,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "archives": {
         "zip": "agentmem.stores.archive:Reader",
     },
+    "bridges": {
+        "postgresql": "agentmem.stores.postgres_async:open_bridge",
+    },
     "embedders": {
         "hash": "agentmem.embed.hashing:HashEmbedder",
         "offline": "agentmem.embed.sentence:offline_embedder",

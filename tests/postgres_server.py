@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -48,6 +49,13 @@ class Server:
         ):
             cursor.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def locked(self, table: str, *, database: str) -> Iterator[Callable[[], None]]:
+        """Keep everyone else from a table, until what this gives is called."""
+        with psycopg.connect(host=self.folder, dbname=database, user="postgres") as connection:
+            connection.execute(f"LOCK TABLE {table}".encode())
+            yield connection.commit
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from time import perf_counter
 
 from agentmem.clock import Clock
-from agentmem.contracts import Channel, Embedder, Query, Scored, Store, Tokenizer
+from agentmem.contracts import Channel, Embedder, Executor, Query, Scored, Store, Tokenizer
 from agentmem.embed.safe import embed_or_none
 from agentmem.read.candidates import Candidate, fold, in_context, next_to, visible
 from agentmem.read.fuse import Fused, fuse
@@ -34,7 +33,7 @@ class Recaller:
         embedder: Embedder,
         tokenizer: Tokenizer,
         channels: Sequence[Channel],
-        executor: ThreadPoolExecutor,
+        executor: Executor,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -106,7 +105,7 @@ class Recaller:
             start = perf_counter()
             return channel.propose(query, depth), perf_counter() - start
 
-        # SQLite and FAISS release the interpreter's lock, so channels do run side by side
+        # side by side: databases and FAISS release the interpreter's lock, or the event loop goes on
         futures = [(channel, self._executor.submit(timed, channel)) for channel in self._channels]
         proposals: dict[str, Sequence[Scored]] = {}
         traces = []

@@ -8,9 +8,9 @@ costs nothing but freshness.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from hashlib import sha256
 
 from agentmem.contracts import EventMentions, Progress, Store
@@ -34,12 +34,13 @@ _ATTEMPTS = 8
 
 
 class Deriver:
-    """Keeps what is derived in step with the events of one store. Safe to share between threads."""
+    """Keeps what is derived in step with the events of one store. Safe to share, as far as its lock reaches."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, lock: AbstractContextManager[object]) -> None:
         self._store = store
         self._waiting: dict[Namespace, int] = {}
-        self._lock = threading.Lock()
+        # held while the store is asked
+        self._lock = lock
 
     def wrote(self, namespace: Namespace, count: int) -> None:
         """Take note that so many events were stored."""
