@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints one table; `--json` keeps it. Speed lives here, never in a test.
 
-python benchmarks/run.py [store|rivals|indexes|encryption] [--size 100000] [--json results.json]
+python benchmarks/run.py [store|rivals|indexes|encryption|items] [--size 100000] [--json results.json]
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import encryption
 import indexes
+import items
 import rivals
 import store
 from measure import Row, machine
 
-_ALL = ["store", "rivals", "indexes", "encryption"]
+_ALL = ["store", "rivals", "indexes", "encryption", "items"]
 
 
 def main() -> None:
@@ -55,6 +56,8 @@ def _rows(wanted: list[str], size: int) -> Iterator[Row]:
                 yield from rivals.rows(place)
             elif name == "encryption":
                 yield from encryption.rows(size, place)
+            elif name == "items":
+                yield from items.rows(20_000, place)
             else:
                 yield from indexes.rows((10_000, 50_000, 100_000))
 

@@ -13,6 +13,8 @@ from agentmem.errors import InvalidInputError
 from agentmem.types import Namespace
 
 _PLAIN = (str, int, type(None))
+_SURELY_JSON = frozenset({str, int, bool, type(None)})
+_ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _MAX_DEPTH = 200
 
 
@@ -69,7 +71,17 @@ def write_value(given: object) -> str:
     """
     if not isinstance(given, Mapping):
         raise InvalidInputError(f"a value is a dict, or None to delete; not {type(given).__name__} {given!r}")
-    return json.dumps(_plain(given, "value", 0), allow_nan=False, separators=(",", ":"))
+    plain = given if _is_flat(given) else _plain(given, "value", 0)
+    return _ENCODE(plain)
+
+
+def _is_flat(value: Mapping[Any, Any]) -> bool:
+    """Whether it is surely JSON at one glance, as most are."""
+    return (
+        type(value) is dict
+        and all(type(key) is str for key in value)
+        and all(type(inner) in _SURELY_JSON for inner in value.values())
+    )
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:

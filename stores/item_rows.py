@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, TextClause, bindparam, delete, insert, or_, select, text, update
 
 from agentmem.clock import from_micros
 from agentmem.items import IndexedText, PutItem, StoredItem
@@ -19,6 +20,7 @@ from .namespaces import decode, encode
 I = items.c  # noqa: E741  as in the other tables' modules
 _KEEP_REMOVALS = 10_000
 _SWEEP = 1_000
+_PAIRS = 250
 
 
 class Row(NamedTuple):
@@ -53,11 +55,12 @@ _SOME = _ROW.where(I.pk.in_(bindparam("pks", expanding=True)), _ALIVE)
 _PAGE = _ROW.where(_BELOW, _ALIVE, I.pk > bindparam("after")).order_by(I.pk).limit(bindparam("most"))
 _SLICE = _ROW.where(_BELOW, _ALIVE).order_by(I.pk).limit(bindparam("most")).offset(bindparam("skip"))
 _PATHS = select(I.path).where(_BELOW, _ALIVE).distinct()
-_HELD = select(I.pk, I.key, I.updated_at, I.expires_at).where(
-    I.path == bindparam("path"), I.key.in_(bindparam("keys", expanding=True))
-)
 _EXPIRED = select(I.pk).where(I.expires_at <= bindparam("now")).limit(_SWEEP)
-_NEXT = update(item_state).values(version=item_state.c.version + 1).returning(item_state.c.version)
+_NEXT = (
+    update(item_state)
+    .values(version=item_state.c.version + 1, last_pk=item_state.c.last_pk + bindparam("new"))
+    .returning(item_state.c.version, item_state.c.last_pk)
+)
 _REFRESH = update(items).where(I.pk == bindparam("row")).values(expires_at=bindparam("until"))
 _REPLACE = (
     update(items)
@@ -127,9 +130,19 @@ def micros(seconds: float) -> int:
     return round(seconds * 1e6)
 
 
-def next_version(connection: Connection) -> int:
-    """The number of this write. Holds the row until the commit, so numbers follow the order of commits."""
-    return int(connection.execute(_NEXT).scalar_one())
+class Write(NamedTuple):
+    """One write: its number, when it happens, and the last key before those it may give out."""
+
+    version: int
+    now: int
+    last_pk: int
+
+
+def begin(connection: Connection, now: int, new: int = 0) -> Write:
+    """Number a write that puts at most `new` items. Holds the row until the commit, so numbers follow the order
+    of commits."""
+    version, last_pk = connection.execute(_NEXT, {"new": new}).one()
+    return Write(version, now, last_pk - new)
 
 
 def expired(connection: Connection, now: int) -> list[int]:
@@ -137,13 +150,13 @@ def expired(connection: Connection, now: int) -> list[int]:
     return list(connection.execute(_EXPIRED, {"now": now}).scalars())
 
 
-def remove(connection: Connection, pks: Sequence[int], version: int) -> None:
+def remove(connection: Connection, pks: Sequence[int], write: Write) -> None:
     """Delete rows with all that was made from them, and tell the indexes."""
     for chunk in chunks(pks):
         connection.execute(_TEXTS_OF, {"pks": chunk})
         connection.execute(_REMOVE, {"pks": chunk})
-        connection.execute(insert(item_removals), [{"item_pk": pk, "version": version} for pk in chunk])
-    if pks and version % 100 == 0:
+        connection.execute(insert(item_removals), [{"item_pk": pk, "version": write.version} for pk in chunk])
+    if pks and write.version % 100 == 0:
         _prune(connection)
 
 
@@ -155,15 +168,16 @@ def _prune(connection: Connection) -> None:
         connection.execute(update(item_state).values(pruned=oldest))
 
 
-def put(connection: Connection, puts: Sequence[PutItem], version: int, now: int) -> None:
+def put(connection: Connection, puts: Sequence[PutItem], write: Write) -> None:
     """Store, replace and delete; every `(namespace, key)` occurs once."""
-    held = _held(connection, puts)
+    paths_of = {namespace: encode(namespace) for namespace in {op.namespace for op in puts}}
+    held = _held(connection, puts, paths_of)
     gone: list[int] = []
     replaced: list[tuple[int, int, PutItem]] = []
     new: list[PutItem] = []
     for op in puts:
         pk, updated_at, expires_at = held.get((op.namespace, op.key), (None, 0, None))
-        outlived = expires_at is not None and expires_at <= now
+        outlived = expires_at is not None and expires_at <= write.now
         if pk is not None and (op.value is None or outlived):
             gone.append(pk)
         if op.value is not None:
@@ -171,30 +185,42 @@ def put(connection: Connection, puts: Sequence[PutItem], version: int, now: int)
                 new.append(op)
             else:
                 replaced.append((pk, updated_at, op))
-    remove(connection, gone, version)
-    _replace(connection, replaced, version, now)
-    _insert(connection, new, version, now)
+    remove(connection, gone, write)
+    _replace(connection, replaced, write)
+    _insert(connection, new, write, paths_of)
 
 
 def _held(
-    connection: Connection, puts: Sequence[PutItem]
+    connection: Connection, puts: Sequence[PutItem], paths_of: Mapping[Namespace, str]
 ) -> dict[tuple[Namespace, str], tuple[int, int, int | None]]:
-    keys: dict[Namespace, list[str]] = {}
-    for op in puts:
-        keys.setdefault(op.namespace, []).append(op.key)
+    wanted = {(paths_of[op.namespace], op.key): (op.namespace, op.key) for op in puts}
     return {
-        (namespace, key): (pk, updated_at, expires_at)
-        for namespace, wanted in keys.items()
-        for chunk in chunks(wanted)
-        for pk, key, updated_at, expires_at in connection.execute(
-            _HELD, {"path": encode(namespace), "keys": chunk}
-        )
+        wanted[path, key]: (pk, updated_at, expires_at)
+        for chunk in chunks(list(wanted), _PAIRS)
+        for pk, path, key, updated_at, expires_at in connection.execute(*_lookup(chunk))
     }
 
 
-def _replace(
-    connection: Connection, replaced: Sequence[tuple[int, int, PutItem]], version: int, now: int
-) -> None:
+def _lookup(pairs: Sequence[tuple[str, str]]) -> tuple[TextClause, dict[str, str]]:
+    # few sizes, so that the statements are few; a pair asked for twice is one row
+    size = 1 if len(pairs) == 1 else _PAIRS
+    padded = [*pairs, *[pairs[-1]] * (size - len(pairs))]
+    parameters = {f"p{n}": path for n, (path, _) in enumerate(padded)}
+    return _lookup_of(size), parameters | {f"k{n}": key for n, (_, key) in enumerate(padded)}
+
+
+@cache
+def _lookup_of(size: int) -> TextClause:
+    # a list of pairs with IN would read the whole table on SQLite
+    pairs = ", ".join(f"(:p{n}, :k{n})" for n in range(size))
+    return text(
+        f"WITH wanted(path, key) AS (VALUES {pairs}) "  # noqa: S608  only our own names
+        "SELECT DISTINCT items.pk, items.path, items.key, items.updated_at, items.expires_at "
+        "FROM wanted JOIN items ON items.path = wanted.path AND items.key = wanted.key"
+    )
+
+
+def _replace(connection: Connection, replaced: Sequence[tuple[int, int, PutItem]], write: Write) -> None:
     if not replaced:
         return
     for chunk in chunks([pk for pk, _, _ in replaced]):
@@ -206,10 +232,10 @@ def _replace(
                 "row": pk,
                 "new_value": op.value,
                 # a clock may stand still or go back; an update is always later than what it updates
-                "new_updated_at": max(now, updated_at + 1),
+                "new_updated_at": max(write.now, updated_at + 1),
                 "new_ttl_s": op.ttl_s,
-                "new_expires_at": _expiry(op, now),
-                "new_version": version,
+                "new_expires_at": _expiry(op, write.now),
+                "new_version": write.version,
             }
             for pk, updated_at, op in replaced
         ],
@@ -217,26 +243,29 @@ def _replace(
     _insert_texts(connection, ((pk, op.texts) for pk, _, op in replaced))
 
 
-def _insert(connection: Connection, new: Sequence[PutItem], version: int, now: int) -> None:
+def _insert(
+    connection: Connection, new: Sequence[PutItem], write: Write, paths_of: Mapping[Namespace, str]
+) -> None:
     if not new:
         return
-    pks = connection.execute(
-        insert(items).returning(I.pk, sort_by_parameter_order=True),
+    connection.execute(
+        insert(items),
         [
             {
-                "path": encode(op.namespace),
+                "pk": pk,
+                "path": paths_of[op.namespace],
                 "key": op.key,
                 "value": op.value,
-                "created_at": now,
-                "updated_at": now,
+                "created_at": write.now,
+                "updated_at": write.now,
                 "ttl_s": op.ttl_s,
-                "expires_at": _expiry(op, now),
-                "version": version,
+                "expires_at": _expiry(op, write.now),
+                "version": write.version,
             }
-            for op in new
+            for pk, op in enumerate(new, write.last_pk + 1)
         ],
-    ).scalars()
-    _insert_texts(connection, zip(pks, (op.texts for op in new), strict=True))
+    )
+    _insert_texts(connection, ((pk, op.texts) for pk, op in enumerate(new, write.last_pk + 1)))
 
 
 def _insert_texts(connection: Connection, texts: Iterable[tuple[int, Sequence[IndexedText]]]) -> None:

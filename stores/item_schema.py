@@ -28,7 +28,8 @@ _Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
 items = Table(
     "items",
     metadata,
-    Column("pk", _Key, primary_key=True),
+    # given out by `item_state`, so that many rows go in without asking for each one's key
+    Column("pk", _Key, primary_key=True, autoincrement=False),
     Column("path", _Bytewise, nullable=False),
     Column("key", _Bytewise, nullable=False),
     Column("value", Text, nullable=False),
@@ -40,7 +41,6 @@ items = Table(
     UniqueConstraint("path", "key"),
     Index("ix_items_version", "version"),
     Index("ix_items_expires", "expires_at"),
-    sqlite_autoincrement=True,
 )
 
 item_texts = Table(
@@ -68,6 +68,8 @@ item_state = Table(
     metadata,
     Column("pk", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
+    # the last key given to an item; none is given twice
+    Column("last_pk", BigInteger, nullable=False),
     # removals up to here are no longer told one by one
     Column("pruned", BigInteger, nullable=False),
     Column("embedder", Text, nullable=False),

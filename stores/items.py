@@ -53,11 +53,11 @@ class SqlItems:
             return answers
         with self._database.write() as connection:
             # first, so that of two writers on any database the later one waits here
-            version = item_rows.next_version(connection)
+            write = item_rows.begin(connection, moment, len(puts))
             answers, seen = self._answer(connection, ops, moment)
             item_rows.refresh(connection, seen, moment)
-            item_rows.remove(connection, item_rows.expired(connection, moment), version)
-            item_rows.put(connection, puts, version, moment)
+            item_rows.remove(connection, item_rows.expired(connection, moment), write)
+            item_rows.put(connection, puts, write)
         return answers
 
     async def arun(self, ops: Sequence[ItemOp], now: datetime) -> list[ItemAnswer]:
@@ -91,7 +91,7 @@ class SqlItems:
             with self._database.write() as connection:
                 pks = item_rows.expired(connection, moment)
                 if pks:
-                    item_rows.remove(connection, pks, item_rows.next_version(connection))
+                    item_rows.remove(connection, pks, item_rows.begin(connection, moment))
             if not pks:
                 return swept
             swept += len(pks)

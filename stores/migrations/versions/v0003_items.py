@@ -18,7 +18,7 @@ def upgrade() -> None:
     """Create the tables of items, and the one row of their state."""
     op.create_table(
         "items",
-        sa.Column("pk", _KEY, primary_key=True),
+        sa.Column("pk", _KEY, primary_key=True, autoincrement=False),
         sa.Column("path", _BYTEWISE, nullable=False),
         sa.Column("key", _BYTEWISE, nullable=False),
         sa.Column("value", sa.Text, nullable=False),
@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.UniqueConstraint("path", "key"),
-        sqlite_autoincrement=True,
     )
     op.create_index("ix_items_version", "items", ["version"])
     op.create_index("ix_items_expires", "items", ["expires_at"])
@@ -51,8 +50,9 @@ def upgrade() -> None:
         "item_state",
         sa.Column("pk", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("last_pk", sa.BigInteger, nullable=False),
         sa.Column("pruned", sa.BigInteger, nullable=False),
         sa.Column("embedder", sa.Text, nullable=False),
         sa.Column("dims", sa.Integer, nullable=False),
     )
-    op.bulk_insert(state, [{"pk": 1, "version": 0, "pruned": 0, "embedder": "", "dims": 0}])
+    op.bulk_insert(state, [{"pk": 1, "version": 0, "last_pk": 0, "pruned": 0, "embedder": "", "dims": 0}])
