@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 CHANNELS = ("dense", "lexical", "recent")
 _RETRY_AFTER_S = 30.0
+# how often a store may move to another embedder during one call
+_MOVES = 10
 
 
 def open_store(url: str, key: Key | None = None) -> Store:
@@ -148,18 +150,19 @@ class Core:
             self.wiring = self._wire(self.embedder)
 
     def run(self, act: Callable[[Wiring], T]) -> T:
-        """Do what needs the embedder; once more with the new one where the store has moved to it meanwhile.
+        """Do what needs the embedder; again with the new one where the store has moved to it meanwhile.
 
         Raises:
             EmbedderMismatchError: another process moved the store, and the user named the embedder to use.
         """
         self.check_open()
-        wiring = self.wiring
-        try:
-            return act(wiring)
-        except EmbedderMismatchError:
-            if not self._follow(wiring):
-                raise
+        for _ in range(_MOVES):
+            wiring = self.wiring
+            try:
+                return act(wiring)
+            except EmbedderMismatchError:
+                if not self._follow(wiring):
+                    raise
         return act(self.wiring)
 
     def _follow(self, overtaken: Wiring) -> bool:
@@ -170,7 +173,9 @@ class Core:
             if not self._follows:
                 return False
             chosen = self._recorded()
-            self.store.bind_embedder(chosen.name, chosen.dims)
+            # raises where it moved again in between, which a second look makes good
+            with suppress(EmbedderMismatchError):
+                self.store.bind_embedder(chosen.name, chosen.dims)
             self.wiring = self._wire(chosen)
             logger.info("the store has moved to the embedder %s; going on with it", chosen.name)
             return True

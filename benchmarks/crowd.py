@@ -1,0 +1,206 @@
+"""Eight processes on one SQLite file: five write and read, one only reads, one forgets, one moves the store to and fro
+between embedders. At the end nothing acknowledged may be missing, and nobody may have seen an error.
+
+python benchmarks/crowd.py [--seconds 120] [--json report.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agentmem import Memory
+
+EMBEDDERS = ("hash-48", "hash-32")
+WRITERS = 5
+_PER_CALL = 3
+_ASKED_BETWEEN_MOVES = 25
+_SESSION = "to be forgotten"
+Say = Callable[[str, object], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the crowd did, and what went wrong."""
+
+    seconds: float
+    processes: int
+    stored: int
+    forgotten: int
+    recalls: int
+    moves: int
+    recall_ms_median: float
+    recall_ms_p95: float
+    remember_ms_p95: float
+    faults: tuple[str, ...]
+
+
+def write(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
+    """Store a few turns, then ask for one of them."""
+    for number in running:
+        turns = [
+            {"id": f"{who}-{number}-{part}", "content": f"turn {number} part {part} by {who}", "session": who}
+            for part in range(_PER_CALL)
+        ]
+        start = time.perf_counter()
+        receipt = memory.remember(turns)
+        say("remember_s", time.perf_counter() - start)
+        say("stored", list(receipt.event_ids))
+        found = _ask(memory, f"turn {number} part 1 by {who}", say)
+        if f"{who}-{number}-1" not in found:
+            say("fault", f"{who}-{number}-1 was stored and not recalled: {found}")
+
+
+def read(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
+    """Ask, and page through what is there."""
+    for number in running:
+        _ask(memory, f"turn {number % 50} part 2", say)
+        page = memory.events(after_seq=number * 7, limit=50)
+        if [event.seq for event in page] != sorted(event.seq for event in page):
+            say("fault", "events came out of order")
+
+
+def forget(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
+    """Store a session and forget half of it by id, then the rest by session."""
+    for number in running:
+        ids = [f"{who}-{number}-{part}" for part in range(8)]
+        memory.remember([{"id": id_, "content": f"secret {id_}", "session": _SESSION} for id_ in ids])
+        say("forgotten", list(memory.forget(ids=ids[:4]).event_ids))
+        say("forgotten", list(memory.forget(session=_SESSION).event_ids))
+        if any(id_ in _ask(memory, f"secret {ids[0]}", say) for id_ in ids):
+            say("fault", f"something of {who}-{number} was recalled after it was forgotten")
+
+
+def move(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
+    """Move the store between two embedders."""
+    for number in running:
+        memory.reindex(embedder=EMBEDDERS[number % 2])
+        say("moved", EMBEDDERS[number % 2])
+        for asked in range(_ASKED_BETWEEN_MOVES):
+            _ask(memory, f"turn {asked} part 0", say)
+
+
+def _ask(memory: Memory, question: str, say: Say) -> list[str]:
+    start = time.perf_counter()
+    found = [item.id for item in memory.recall(question, k=12, budget_tokens=2000).items]
+    say("recall_s", time.perf_counter() - start)
+    return found
+
+
+ROLES = {"write": write, "read": read, "forget": forget, "move": move}
+
+
+def work(database: Path, role: str, who: str, seconds: float) -> None:
+    """One process of the crowd; tells what it does, line by line, and stops when the time is over."""
+
+    def say(what: str, value: object) -> None:
+        print(json.dumps([what, value]), flush=True)
+
+    def running() -> Iterator[int]:
+        end = time.monotonic() + seconds
+        number = 0
+        while time.monotonic() < end:
+            yield number
+            number += 1
+
+    with Memory(database) as memory:
+        ROLES[role](memory, who, say, running())
+
+
+def crowd(database: Path, seconds: float) -> Report:
+    """Let the processes loose on one file and look at what they leave."""
+    Memory(database, embedder=EMBEDDERS[1]).close()
+    roles = [
+        *(("write", f"w{number}") for number in range(WRITERS)),
+        ("read", "r"),
+        ("forget", "f"),
+        ("move", "m"),
+    ]
+    command = [sys.executable, "-P", __file__, "work", str(database), str(seconds)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    logs = [database.with_name(f"{who}.log") for _, who in roles]
+    processes = []
+    for (role, who), log in zip(roles, logs, strict=True):
+        with log.open("wb") as out:
+            processes.append(
+                subprocess.Popen([*command, role, who], env=environment, stdout=out, stderr=subprocess.PIPE)
+            )
+    faults = []
+    for (role, who), process in zip(roles, processes, strict=True):
+        _, error = process.communicate()
+        if process.returncode or error:
+            faults.append(f"{role} {who} ended with {process.returncode}: {error.decode().strip()[-300:]}")
+    said: dict[str, list[object]] = {}
+    for log in logs:
+        for line in log.read_text().splitlines():
+            what, value = json.loads(line)
+            said.setdefault(what, []).append(value)
+    return _judge(database, seconds, len(roles), said, faults)
+
+
+def _judge(
+    database: Path, seconds: float, processes: int, said: dict[str, list[object]], faults: list[str]
+) -> Report:
+    stored, forgotten = _ids(said.get("stored", [])), _ids(said.get("forgotten", []))
+    with Memory(database) as memory:
+        held = {event.id for event in memory.events()}
+        faults += [str(fault) for fault in said.get("fault", [])]
+        faults += [f"acknowledged and lost: {id_}" for id_ in sorted(stored - held)[:5]]
+        faults += [f"forgotten and still there: {id_}" for id_ in sorted(forgotten & held)[:5]]
+        faults += memory.check(deep=True)
+    recalls, writes = _times(said.get("recall_s", [])), _times(said.get("remember_s", []))
+    return Report(
+        seconds,
+        processes,
+        len(stored),
+        len(forgotten),
+        len(recalls),
+        len(said.get("moved", [])),
+        _share(recalls, 0.5),
+        _share(recalls, 0.95),
+        _share(writes, 0.95),
+        tuple(faults),
+    )
+
+
+def _ids(lists: list[object]) -> set[str]:
+    return {str(id_) for ids in lists if isinstance(ids, list) for id_ in ids}
+
+
+def _times(values: list[object]) -> list[float]:
+    return sorted(float(str(value)) * 1000 for value in values)
+
+
+def _share(ordered: list[float], share: float) -> float:
+    return round(ordered[int(share * (len(ordered) - 1))], 1) if ordered else 0.0
+
+
+def main() -> int:
+    """Run, print, and fail where anything went wrong."""
+    if sys.argv[1:2] == ["work"]:
+        _, _, database, seconds, role, who = sys.argv
+        work(Path(database), role, who, float(seconds))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--json", type=Path, help="also write the report here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = crowd(Path(folder, "agent.db"), arguments.seconds)
+    for name, value in asdict(report).items():
+        print(f"{name:<18} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(report), indent=1))
+    return 1 if report.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
