@@ -51,6 +51,7 @@ STEPS = (
     Step("import", {GUEST: {"g1": "Greetings from a guest.", "n-g1": "The guest is polite"}}),
     Step("reindex", embedder=NEW),
     Step("forget a session", removes=("s-1", "s-2")),
+    Step("rebuild"),
     Step("close"),
 )
 
@@ -117,6 +118,8 @@ def _act(memory: Memory, folder: Path, step: Step) -> None:
             memory.reindex(embedder=NEW)
         case "forget a session":
             memory.forget(session="short", vacuum=True)
+        case "rebuild":
+            memory.rebuild()
         case "close":
             memory.recall("thing 3")
             memory.close()
