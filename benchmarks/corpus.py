@@ -6,7 +6,7 @@ posting lists are as uneven as real ones. Vectors are noisy members of 500 clust
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,8 +31,17 @@ class Corpus:
     question_vectors: Vectors
 
 
-def make(size: int, questions: int, seed: int = 0) -> Corpus:
-    """`size` messages in sessions of 25, and `questions` of six words from one message each."""
+def blocks(size: int, block: int, questions: int) -> Iterator[Corpus]:
+    """`size` messages a block at a time, so that no more than a block is held; `questions` about each block."""
+    for number, start in enumerate(range(0, size, block)):
+        yield make(min(block, size - start), questions, seed=number, first=start)
+
+
+def make(size: int, questions: int, seed: int = 0, first: int = 0) -> Corpus:
+    """`size` messages in sessions of 25, and `questions` of six words from one message each.
+
+    Corpora of several seeds are parts of one: the same words and clusters, numbered on from `first`.
+    """
     rng = np.random.default_rng(seed)
     words = np.array([_word(i) for i in range(_VOCABULARY)])
     weights = 1.0 / np.arange(1, _VOCABULARY + 1)
@@ -42,15 +51,15 @@ def make(size: int, questions: int, seed: int = 0) -> Corpus:
     ends = np.cumsum(lengths)
     messages = [
         {
-            "id": f"m{i}",
+            "id": f"m{first + i}",
             "name": "Alice" if i % 2 else "Bob",
             "content": " ".join(stream[ends[i] - lengths[i] : ends[i]]),
-            "at": _START + timedelta(minutes=i),
-            "session": f"s{i // 25}",
+            "at": _START + timedelta(minutes=first + i),
+            "session": f"s{(first + i) // 25}",
         }
         for i in range(size)
     ]
-    centres = rng.standard_normal((_CLUSTERS, DIMS), dtype=np.float32)
+    centres = np.random.default_rng(_CLUSTERS).standard_normal((_CLUSTERS, DIMS), dtype=np.float32)
     vectors = _unit(
         centres[rng.integers(0, _CLUSTERS, size)] + rng.standard_normal((size, DIMS), dtype=np.float32)
     )
@@ -86,6 +95,10 @@ class ReadyEmbedder:
     dims = DIMS
 
     def __init__(self, corpus: Corpus) -> None:
+        self.take(corpus)
+
+    def take(self, corpus: Corpus) -> None:
+        """Know this corpus instead."""
         self._rows = {str(m["content"]): v for m, v in zip(corpus.messages, corpus.vectors, strict=True)}
         self._rows.update(zip(corpus.questions, corpus.question_vectors, strict=True))
 

@@ -1,39 +1,62 @@
 """Runs the benchmarks and prints one table; `--json` keeps it. Speed lives here, never in a test.
 
-python benchmarks/run.py [store|rivals|indexes|encryption|items] [--size 100000] [--json results.json]
+python benchmarks/run.py [NAME …] [--size 100000] [--json results.json]
+
+`scale` and `namespaces` run only when named: at `--size 1000000` and `--namespaces 100000` they take long and some
+8 GB below `--folder`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+
+# under PYTHONSAFEPATH a script's own folder is not searched
+sys.path.insert(0, str(Path(__file__).parent))
 
 import encryption
 import indexes
 import items
 import rivals
+import scale
 import store
 from measure import Row, machine
 
-_ALL = ["store", "rivals", "indexes", "encryption", "items"]
+# given the arguments and a folder of its own, each yields its rows
+_ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
+    "store": lambda given, folder: store.rows(given.size, folder),
+    "rivals": lambda given, folder: rivals.rows(folder),
+    "indexes": lambda given, folder: indexes.rows((10_000, 50_000, 100_000)),
+    "encryption": lambda given, folder: encryption.rows(given.size, folder),
+    "items": lambda given, folder: items.rows(20_000, folder),
+}
+# only when named
+_LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
+    "scale": lambda given, folder: scale.rows(given.size, folder, given.plot),
+    "namespaces": lambda given, folder: scale.namespace_rows(given.namespaces, folder),
+}
 
 
 def main() -> None:
-    """Measure what is named, or everything."""
+    """Measure what is named, or everything that is not long."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_ALL, []], help="default: all")
-    parser.add_argument("--size", type=int, default=100_000, help="events in the store benchmark")
+    parser.add_argument("what", nargs="*", choices=[*_ALL, *_LONG, []], help=f"default: {' '.join(_ALL)}")
+    parser.add_argument("--size", type=int, default=100_000, help="events in store, encryption and scale")
+    parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
+    parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
+    parser.add_argument("--plot", type=Path, help="draw the growth here (.svg, .png); needs matplotlib")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     arguments = parser.parse_args()
     about = machine()
     for name, value in about.items():
         print(f"{name}: {value}")
     kept = []
-    for row in _rows(arguments.what or _ALL, arguments.size):
+    for row in _rows(arguments.what or list(_ALL), arguments):
         print(
             f"{row.what:<52} {row.system:<34} {row.value}  {row.target and f'(target {row.target})'}",
             flush=True,
@@ -45,21 +68,10 @@ def main() -> None:
         )
 
 
-def _rows(wanted: list[str], size: int) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as folder:
-        for name in wanted:
-            place = Path(folder, name)
-            place.mkdir()
-            if name == "store":
-                yield from store.rows(size, place)
-            elif name == "rivals":
-                yield from rivals.rows(place)
-            elif name == "encryption":
-                yield from encryption.rows(size, place)
-            elif name == "items":
-                yield from items.rows(20_000, place)
-            else:
-                yield from indexes.rows((10_000, 50_000, 100_000))
+def _rows(wanted: list[str], arguments: argparse.Namespace) -> Iterator[Row]:
+    for name in wanted:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            yield from (_ALL | _LONG)[name](arguments, Path(folder))
 
 
 if __name__ == "__main__":
