@@ -15,6 +15,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agentmem.latents import LatentStore
 from agentmem.types import (
     ArchiveReport,
     Edge,
@@ -339,6 +340,9 @@ class Store(Protocol):
 
         `deep` reads every row and compares what is derived with the events it comes from.
         """
+
+    def latents(self, place: str | None = None) -> LatentStore:
+        """The tensors kept for this store's episodes and events; `place` is remembered from then on."""
 
     def close(self) -> None:
         """Flush and release; a second call does nothing."""

@@ -21,6 +21,8 @@ AgentMemError
     ├── ReadOnlyStoreError                the database cannot be written
     ├── StoreFullError                    no space is left on the device
     ├── StoreBusyError                    another process kept the write lock too long
+    ├── CorruptLatentError                the file of a latent is missing or damaged
+    ├── FingerprintMismatchError          a latent was made by another model or in another layout
     └── ArchiveError                      an export is damaged, or not one of ours
 """
 
@@ -145,6 +147,28 @@ class StoreFullError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process kept the write lock too long."""
+
+
+class CorruptLatentError(StoreError):
+    """The file of a latent is missing or damaged."""
+
+    def __init__(self, owner_id: str, reason: str) -> None:
+        super().__init__(
+            f"the latent of {owner_id!r} is damaged: {reason}; no words are lost: delete it, and have it made again"
+        )
+        self.owner_id = owner_id
+
+
+class FingerprintMismatchError(StoreError):
+    """A latent was made by another model or in another layout."""
+
+    def __init__(self, owner_id: str, stored: str, given: str) -> None:
+        super().__init__(
+            f"the latent of {owner_id!r} was made for {stored}, not for {given}; its numbers mean nothing there: "
+            "have it made again"
+        )
+        self.stored = stored
+        self.given = given
 
 
 class ArchiveError(StoreError):

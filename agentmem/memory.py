@@ -18,6 +18,7 @@ from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
+from agentmem.latents import LatentStore
 from agentmem.lookup import Lookup, positive
 from agentmem.read.recall import ALL_TIERS
 from agentmem.reembed import reembed
@@ -337,6 +338,16 @@ class Memory(Lookup):
         """
         self._core.check_open()
         return self._core.store.check(deep=deep)
+
+    def latents(self, place: str | None = None) -> LatentStore:
+        """The tensors kept for episodes and events, such as their keys and values in a model.
+
+        Args:
+            place: a folder, or a URL such as `s3://bucket/agent`; remembered by the store. None takes what it
+                remembers, else a folder beside the database.
+        """
+        self._core.check_open()
+        return self._core.store.latents(place)
 
     def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
         """Write this namespace and those below it (or the whole store) to one portable file."""

@@ -24,6 +24,7 @@ from agentmem.keys import SecretKey
 from . import scrub
 
 SALT_BYTES = 16
+_PLAIN = b"SQLite format 3\0"
 _PAGE = 4096
 # of 256 byte values an encrypted page shows nearly all; text, zeros and most file formats show far fewer
 _RANDOM_FROM = 220
@@ -82,7 +83,7 @@ def unlock(path: Path, secret: SecretKey) -> FileKey:
         salt = file.read(SALT_BYTES)
     if len(salt) < SALT_BYTES:
         raise InvalidInputError(f"{path} is an empty file; remove it, or give another name")
-    if salt.startswith(b"SQLite format 3\0"):
+    if salt == _PLAIN:
         raise EncryptionKeyError(
             f"{path} is not encrypted, and a key was given: encrypt it with `agentmem encrypt`, or open it without "
             "a key (check AGENTMEM_KEY, AGENTMEM_KEY_FILE and AGENTMEM_KEYRING)"
@@ -95,6 +96,12 @@ def unlock(path: Path, secret: SecretKey) -> FileKey:
     # a plain one, if decrypting was killed; while the other goes on, nobody comes this far
     scrub.remove(copy_of(path))
     return key
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file is SQLite without encryption."""
+    with path.open("rb") as file:
+        return file.read(len(_PLAIN)) == _PLAIN
 
 
 def copy_of(path: Path) -> Path:

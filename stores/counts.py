@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import Connection, delete, distinct, func, insert, select
 
 from agentmem.clock import from_micros
 from agentmem.types import Namespace, Stats
@@ -22,6 +22,12 @@ def meta(connection: Connection, key: str) -> str | None:
         select(schema.meta.c.value).where(schema.meta.c.key == key)
     ).scalar_one_or_none()
     return value
+
+
+def set_meta(connection: Connection, key: str, value: str) -> None:
+    """Record a store-wide setting; the caller holds the write lock."""
+    connection.execute(delete(schema.meta).where(schema.meta.c.key == key))
+    connection.execute(insert(schema.meta).values(key=key, value=value))
 
 
 def stats(connection: Connection, namespace: Namespace, row: NamespaceRow | None) -> Stats:

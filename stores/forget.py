@@ -13,7 +13,7 @@ from agentmem.faults import point
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
-from . import episodes, graph, lexical, namespaces, notes, schema
+from . import episodes, graph, latent_rows, lexical, namespaces, notes, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -30,6 +30,8 @@ def forget(
     memories = _selected_memories(connection, namespace_pk, selection)
     memories.update(_resting_only_on(connection, list(events)))
     report = ForgetReport(tuple(events.values()), tuple(memories.values()), dry_run)
+    if selection.everything and not dry_run:
+        latent_rows.clear(connection, namespace_pk)
     if dry_run or not (events or memories):
         return report
     # times and ids only: the history of a forgotten record must not hold its words
@@ -44,6 +46,8 @@ def forget(
     else:
         graph.shrink(connection, namespace_pk, list(events))
     point("forget.graph_shrunk")
+    latent_rows.forget(connection, namespace_pk, list(events), [*report.event_ids, *report.memory_ids])
+    point("forget.latents_removed")
     _remove_passages(connection, namespace_pk, P.event_pk, list(events))
     point("forget.event_passages_removed")
     _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))

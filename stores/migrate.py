@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from agentmem.errors import NewerSchemaError
 
-HEAD = "0003"
+HEAD = "0004"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

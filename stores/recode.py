@@ -14,11 +14,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from agentmem.errors import InvalidInputError, StoreBusyError, StoreError, StoreFullError
+from agentmem.errors import EncryptionKeyError, InvalidInputError, StoreBusyError, StoreError, StoreFullError
+from agentmem.faults import point
 from agentmem.keys import SecretKey
 
 from . import cipher, file_key, scrub
 from .database import APPLICATION_ID, SqliteDatabase
+from .sqlite import SqliteStore
 
 _COPY = 1 << 20
 _PATIENCE_MS = 1000
@@ -35,6 +37,8 @@ def recode(path: Path, old: SecretKey | None, new: SecretKey | None) -> None:
     if not path.is_file():
         raise InvalidInputError(f"no database at {path}")
     path = path.resolve()
+    if old is None and not cipher.is_plain(path):
+        raise EncryptionKeyError(f"{path} is encrypted already, or not an agentmem database")
     old_key = None if old is None else cipher.unlock(path, old)
     copy = cipher.copy_of(path)
     plain_copy = path.with_name(path.name + ".plain")
@@ -66,6 +70,14 @@ def recode(path: Path, old: SecretKey | None, new: SecretKey | None) -> None:
         scrub.remove(copy)
     # a cache, made again when needed
     shutil.rmtree(path.with_name(path.name + ".index"), ignore_errors=True)
+    point("recode.replaced")
+    reseal_latents(path, new)
+
+
+def reseal_latents(path: Path, key: SecretKey | None) -> None:
+    """Bring the files of latents to the database's newest key; one that is not through yet is taken up again."""
+    with closing(SqliteStore(path, key)) as store:
+        store.latents().reseal()
 
 
 @contextmanager

@@ -187,6 +187,12 @@ def reading(path: Path, key: SecretKey | None) -> Iterator[IO[bytes]]:
             yield cast(IO[bytes], io.BufferedReader(SealedReader(file, key), CHUNK))
 
 
+def opens(header: bytes, key: SecretKey) -> bool:
+    """Whether a key opens the file that begins with these `HEADER` bytes."""
+    derived = _Cipher(key, header[len(MAGIC) : len(MAGIC) + _SALT])
+    return hmac.compare_digest(derived.check, header[-_CHECK:])
+
+
 def is_sealed(start: bytes) -> bool:
     """Whether bytes that begin so are sealed."""
     return start.startswith(MAGIC)

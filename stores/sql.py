@@ -13,13 +13,30 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from agentmem.contracts import Passage, PreparedEvent, Scored, Selection, StoredPassage, Vectors
-from agentmem.errors import EmbedderMismatchError, ReadOnlyStoreError
+from agentmem.errors import EmbedderMismatchError, InvalidInputError, ReadOnlyStoreError
 from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
 
-from . import check, counts, exchange, forget, log, namespaces, notes, records, reindex, schema, vectors
+from . import (
+    check,
+    counts,
+    exchange,
+    forget,
+    latent_rows,
+    log,
+    namespaces,
+    notes,
+    records,
+    reindex,
+    schema,
+    vectors,
+)
+from .blobs import Blobs, blobs_at
 from .derived import DerivedRows
+from .latents import SqlLatents
 from .parts import Database, LexicalSearch, VectorSearch
+
+LATENTS_PLACE = "latents_place"
 
 
 class SqlStore(DerivedRows):
@@ -33,6 +50,7 @@ class SqlStore(DerivedRows):
             active = vectors.active_embedder(connection)
         self._embedder = None if active is None else (active[0], active[2])
         self._written: set[Namespace] = set()
+        self._latents: SqlLatents | None = None
         self._closed = False
 
     @property
@@ -136,6 +154,8 @@ class SqlStore(DerivedRows):
         if row is not None and forgot:
             self._indexes.drop(row.pk)
             point("forget.index_dropped")
+        self._remove_latent_files()
+        point("forget.latent_files_removed")
         if forgot or vacuum:
             self._database.tidy(vacuum=vacuum)
             point("forget.tidied")
@@ -233,6 +253,30 @@ class SqlStore(DerivedRows):
     def restore(self, path: Path) -> ArchiveReport:
         report, self._embedder = exchange.restore(self._database, path)
         return report
+
+    def latents(self, place: str | None = None) -> SqlLatents:
+        """The tensors kept for this store; `place` (a folder, or a URL for fsspec) is remembered from then on."""
+        if self._latents is None or place is not None:
+            if place is not None:
+                with self._database.write() as connection:
+                    counts.set_meta(connection, LATENTS_PLACE, place)
+            with self._database.read() as connection:
+                chosen = counts.meta(connection, LATENTS_PLACE)
+            blobs = self._own_blobs() if chosen is None else blobs_at(chosen)
+            self._latents = SqlLatents(self._database, blobs)
+        return self._latents
+
+    def _own_blobs(self) -> Blobs:
+        """Where latents are kept unless told otherwise."""
+        raise InvalidInputError(
+            f"say where the latents of {self.url} go: latents(place=...), a folder or a URL"
+        )
+
+    def _remove_latent_files(self) -> None:
+        with self._database.read() as connection:
+            waiting = bool(latent_rows.given_up(connection))
+        if waiting:
+            self.latents().tidy()
 
     def check(self, *, deep: bool = False) -> list[str]:
         found = self._database.faults()

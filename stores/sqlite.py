@@ -15,6 +15,7 @@ from agentmem.keys import SecretKey
 from agentmem.types import ArchiveReport, Namespace
 
 from . import counts, file_key, migrate, schema
+from .blobs import Blobs, LocalBlobs, RamBlobs
 from .database import APPLICATION_ID, SqliteDatabase
 from .faiss_index import VectorIndexes
 from .fts5 import Fts5Search
@@ -43,13 +44,18 @@ class SqliteStore(SqlStore):
             _migrate(database)
             with database.read() as connection:
                 store_id = counts.meta(connection, schema.STORE_ID) or ""
-                sealing = file_key.read(connection)
+                sealing = file_key.read(connection).sealing
             folder = None if path is None else path.with_name(path.name + ".index")
             indexes = VectorIndexes(folder, store_id, partial(counts.state, database), sealing)
             super().__init__(database, Fts5Search(), indexes)
         except BaseException:
             database.close()
             raise
+
+    def _own_blobs(self) -> Blobs:
+        return (
+            RamBlobs() if self.path is None else LocalBlobs(self.path.with_name(self.path.name + ".latents"))
+        )
 
     def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
         if self.path is not None and path.resolve() == self.path.resolve():

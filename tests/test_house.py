@@ -23,7 +23,7 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 # lower layers first; a layer imports itself and what is below it
 LAYERS = (
     {"errors", "faults"},
-    {"clock", "types", "quote"},
+    {"clock", "types", "latents", "quote"},
     {"contracts", "registry", "config", "keys", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
     {"core", "encryption", "reembed", "lookup", "memory", "aio"},

@@ -26,6 +26,7 @@ from agentmem.cli import (
     evaluate,
     events,
     forget,
+    latents,
     recall,
     remember,
     render,
@@ -40,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+kept = typer.Typer(help="Look after the tensors kept beside a memory's words.", rich_markup_mode=None)
 evals = typer.Typer(help="Measure recall on public benchmarks.", rich_markup_mode=None)
 
 app.command()(remember.remember)
@@ -61,7 +63,16 @@ app.command()(encryption.rekey)
 app.command()(doctor.doctor)
 app.command()(evaluate.demo)
 app.add_typer(evals, name="eval")
+app.add_typer(kept, name="latents")
+kept.command()(latents.verify)
+kept.command()(latents.gc)
+kept.command()(latents.stats)
 evals.command()(evaluate.locomo)
+
+
+@kept.callback()
+def _kept() -> None:
+    """Look after the tensors kept beside a memory's words."""
 
 
 @evals.callback()

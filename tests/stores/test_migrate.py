@@ -19,6 +19,7 @@ from agentmem.errors import NewerSchemaError, NotADatabaseError, StoreError
 schema = import_module("agentmem.stores.schema")
 migrate = import_module("agentmem.stores.migrate")
 import_module("agentmem.stores.item_schema")  # the same metadata, other tables
+import_module("agentmem.stores.latent_schema")
 
 OPEN_AT = """
 import sys, time
