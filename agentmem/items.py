@@ -104,3 +104,6 @@ class ItemStore(Protocol):
 
     def sweep(self, now: datetime) -> int:
         """Remove what has expired; returns how many."""
+
+    def close(self) -> None:
+        """Release what is its own; the store it is of stays open."""

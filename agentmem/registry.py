@@ -22,6 +22,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "items": {
         "sqlite": "agentmem.stores.items:items_of",
+        "postgresql": "agentmem.stores.postgres_items:items_of",
     },
     "integrations": {
         "langgraph": "agentmem.integrations.langgraph:AgentMemStore",

@@ -5,6 +5,7 @@ A batch is one transaction. What is slow or can fail (checking, embedding) is do
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -96,7 +97,8 @@ class AgentMemStore(BaseStore):
             if self._index.dims is not None:
                 self._bind(self._index.dims)
         except BaseException:
-            self.close()
+            if self._opened is not None:
+                self._opened.close()
             raise
 
     def _bind(self, dims: int) -> None:
@@ -124,8 +126,8 @@ class AgentMemStore(BaseStore):
         plan = _Plan(list(ops), self._index)
         self._check_open()
         vectors = await self._index.aembed(plan.texts, plan.queries)
-        if vectors[0].size:
-            self._bind(vectors[0].shape[1])
+        if vectors[0].size and not self._bound:
+            await asyncio.to_thread(self._bind, vectors[0].shape[1])
         return plan.results(await self._items.arun(plan.items(*vectors), self._clock.now()))
 
     def setup(self) -> None:
@@ -153,6 +155,7 @@ class AgentMemStore(BaseStore):
         if not self._closed:
             self._closed = True
             self._sweeper.stop()
+            self._items.close()
             if self._opened is not None:
                 self._opened.close()
 

@@ -85,7 +85,7 @@ class SqliteDatabase:
                 yield connection
 
     @contextmanager
-    def write(self, namespace: Namespace | None = None) -> Iterator[Connection]:
+    def write(self, namespace: Namespace | None = None, *, alone: bool = True) -> Iterator[Connection]:
         """The only writer; committed and synced on exit, rolled back on any exception."""
         with self._write_lock, self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection

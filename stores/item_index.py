@@ -12,10 +12,11 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from agentmem.contracts import Vectors
 from agentmem.types import Namespace
@@ -35,6 +36,13 @@ _MANY_DEAD = 1_000
 _STATE = select(item_state.c.version, item_state.c.pruned)
 _TABLES = items.outerjoin(item_texts, item_texts.c.item_pk == items.c.pk)
 _COLUMNS = (items.c.pk, items.c.path, item_texts.c.terms, item_texts.c.vector)
+_GONE = select(item_removals.c.item_pk).where(item_removals.c.version > bindparam("since"))
+_CHANGED = (
+    select(*_COLUMNS)
+    .select_from(_TABLES)
+    .where(items.c.version > bindparam("since"))
+    .order_by(items.c.pk, item_texts.c.pk)
+)
 Ids = NDArray[np.int64]
 
 
@@ -60,31 +68,34 @@ class ItemIndex:
         self._paths_below: dict[Namespace, list[int]] = {}
         self._postings: dict[str, tuple[array[int], array[int]]] = {}
 
-    def follow(self, connection: Connection) -> None:
-        """Take in what was written since the last call."""
+    def follow(self, connection: Connection, until: int | None = None) -> None:
+        """Take in what was written since the last call; a writer names in `until` the last write before its own.
+
+        Nothing is read under the lock, so code that shares it may wait for the database as it likes.
+        """
         version, pruned = connection.execute(_STATE).one()
-        if version <= self._version:
+        version = version if until is None else min(version, until)
+        since = self._version
+        if version <= since:
             return
+        # started over where the removals are no longer told, or most of what is held is gone
+        anew = since < pruned or self._dead > max(_MANY_DEAD, len(self._slot_of))
+        since = 0 if anew else since
+        gone = connection.execute(_GONE, {"since": since}).scalars().all() if since else []
+        changed = connection.execute(_CHANGED, {"since": since}).all()
         with self._lock.write():
-            if self._version < pruned or self._dead > max(_MANY_DEAD, len(self._slot_of)):
-                self._clear()
+            # what another call took in meanwhile may be taken in again, but nothing older
             if version > self._version:
-                self._take(connection)
+                if anew:
+                    self._clear()
+                self._take(gone, changed)
                 self._version = version
 
-    def _take(self, connection: Connection) -> None:
-        if self._version:
-            gone = select(item_removals.c.item_pk).where(item_removals.c.version > self._version)
-            for pk in connection.execute(gone).scalars():
-                self._drop(pk)
-        changed = (
-            select(*_COLUMNS)
-            .select_from(_TABLES)
-            .where(items.c.version > self._version)
-            .order_by(items.c.pk, item_texts.c.pk)
-        )
+    def _take(self, gone: Sequence[int], changed: Sequence[Any]) -> None:
+        for pk in gone:
+            self._drop(pk)
         last = None
-        for pk, path, terms, vector in connection.execute(changed):
+        for pk, path, terms, vector in changed:
             if pk != last:
                 self._drop(pk)
                 self._add(pk, path)

@@ -61,6 +61,7 @@ _NEXT = (
     .values(version=item_state.c.version + 1, last_pk=item_state.c.last_pk + bindparam("new"))
     .returning(item_state.c.version, item_state.c.last_pk)
 )
+_STATE_LOCK = select(item_state.c.pk).with_for_update()
 _REFRESH = update(items).where(I.pk == bindparam("row")).values(expires_at=bindparam("until"))
 _REPLACE = (
     update(items)
@@ -143,6 +144,11 @@ def begin(connection: Connection, now: int, new: int = 0) -> Write:
     of commits."""
     version, last_pk = connection.execute(_NEXT, {"new": new}).one()
     return Write(version, now, last_pk - new)
+
+
+def wait_for_writers(connection: Connection) -> None:
+    """Let no other write happen until the commit, without being one."""
+    connection.execute(_STATE_LOCK)
 
 
 def expired(connection: Connection, now: int) -> list[int]:

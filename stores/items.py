@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
@@ -33,9 +35,16 @@ def items_of(store: SqlStore) -> SqlItems:
 class SqlItems:
     """Implements `agentmem.items.ItemStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: ItemIndex | None = None,
+        turns: AbstractContextManager[object] | None = None,
+    ) -> None:
         self._database = database
-        self._index = ItemIndex()
+        self._index = index or ItemIndex()
+        # of many questions that find much to take in, one reads it
+        self._turns = turns or threading.Lock()
 
     def run(self, ops: Sequence[ItemOp], now: datetime) -> list[ItemAnswer]:
         moment = to_micros(now)
@@ -47,18 +56,22 @@ class SqlItems:
             with self._database.read() as connection:
                 answers, seen = self._answer(connection, ops, moment)
             if seen:
-                with self._database.write() as connection:
-                    current = item_rows.by_pk(connection, [row.pk for row in seen], moment)
-                    item_rows.refresh(connection, current.values(), moment)
+                self._refresh(seen, moment)
             return answers
-        with self._database.write() as connection:
+        with self._database.write(alone=False) as connection:
             # first, so that of two writers on any database the later one waits here
             write = item_rows.begin(connection, moment, len(puts))
-            answers, seen = self._answer(connection, ops, moment)
+            answers, seen = self._answer(connection, ops, moment, write.version - 1)
             item_rows.refresh(connection, seen, moment)
             item_rows.remove(connection, item_rows.expired(connection, moment), write)
             item_rows.put(connection, puts, write)
         return answers
+
+    def _refresh(self, seen: Sequence[Row], now: int) -> None:
+        with self._database.write(alone=False) as connection:
+            item_rows.wait_for_writers(connection)
+            current = item_rows.by_pk(connection, [row.pk for row in seen], now)
+            item_rows.refresh(connection, current.values(), now)
 
     async def arun(self, ops: Sequence[ItemOp], now: datetime) -> list[ItemAnswer]:
         # SQLite has no asynchronous form
@@ -69,7 +82,7 @@ class SqlItems:
         with self._database.read() as connection:
             stored_dims, stored = connection.execute(select(state.dims, state.embedder)).one()
         if not stored_dims:
-            with self._database.write() as connection:
+            with self._database.write(alone=False) as connection:
                 connection.execute(
                     update(item_state).where(state.dims == 0).values(dims=dims, embedder=embedder)
                 )
@@ -88,18 +101,25 @@ class SqlItems:
         moment = to_micros(now)
         swept = 0
         while True:
-            with self._database.write() as connection:
+            with self._database.read() as connection:
+                if not item_rows.expired(connection, moment):
+                    return swept
+            with self._database.write(alone=False) as connection:
+                write = item_rows.begin(connection, moment)
                 pks = item_rows.expired(connection, moment)
-                if pks:
-                    item_rows.remove(connection, pks, item_rows.begin(connection, moment))
-            if not pks:
-                return swept
+                item_rows.remove(connection, pks, write)
             swept += len(pks)
 
+    def close(self) -> None:
+        """Nothing is its own."""
+
     def _answer(
-        self, connection: Connection, ops: Sequence[ItemOp], now: int
+        self, connection: Connection, ops: Sequence[ItemOp], now: int, until: int | None = None
     ) -> tuple[list[ItemAnswer], list[Row]]:
-        """An answer per operation, and the rows read whose time to live starts anew."""
+        """An answer per operation, and the rows read whose time to live starts anew.
+
+        `until` is the last write before the one that this connection makes, if it makes one.
+        """
         answers: list[ItemAnswer] = []
         seen: list[Row] = []
         for op in ops:
@@ -109,7 +129,7 @@ class SqlItems:
                 found = [] if row is None else [(row, None)]
                 answers.append(None if row is None else row.item())
             elif isinstance(op, SearchItems):
-                found = self._search(connection, op, now)
+                found = self._search(connection, op, now, until)
                 answers.append([row.item(score) for row, score in found])
             elif isinstance(op, ListNamespaces):
                 answers.append(_namespaces(connection, op, now))
@@ -119,10 +139,14 @@ class SqlItems:
                 seen.extend(row for row, _ in found if row.ttl_s is not None)
         return answers, seen
 
-    def _search(self, connection: Connection, op: SearchItems, now: int) -> list[tuple[Row, float | None]]:
+    def _search(
+        self, connection: Connection, op: SearchItems, now: int, until: int | None
+    ) -> list[tuple[Row, float | None]]:
         if not op.limit:
             return []
         if op.terms or op.vector is not None:
+            with self._turns:
+                self._index.follow(connection, until)
             ranked = self._ranked(connection, op, now)
         elif not op.filter:
             rows = item_rows.page(connection, op.prefix, op.offset, op.limit, now)
@@ -135,7 +159,6 @@ class SqlItems:
     def _ranked(
         self, connection: Connection, op: SearchItems, now: int
     ) -> Iterator[tuple[Row, float | None]]:
-        self._index.follow(connection)
         size = op.offset + op.limit
         for ranking in self._index.rank(op.prefix, op.terms, op.vector, size):
             start = 0

@@ -24,8 +24,14 @@ class Database(Protocol):
     def read(self, namespace: Namespace | None = None) -> AbstractContextManager[Connection]:
         """A consistent snapshot of one namespace, or of everything."""
 
-    def write(self, namespace: Namespace | None = None) -> AbstractContextManager[Connection]:
-        """The only writer of one namespace, or of everything; durable on exit, undone on any exception."""
+    def write(
+        self, namespace: Namespace | None = None, *, alone: bool = True
+    ) -> AbstractContextManager[Connection]:
+        """The only writer of one namespace, or of everything; durable on exit, undone on any exception.
+
+        A writer of everything that keeps its own order may say `alone=False`; a database may then let others write
+        beside it.
+        """
 
     def tidy(self, *, vacuum: bool = False) -> None:
         """After a removal: leave no bytes of it behind, as far as this database allows.

@@ -54,8 +54,8 @@ class GreenletBridge:
         result: T = await_only(asyncio.get_running_loop().run_in_executor(self._threads, act))
         return result
 
-    def lock(self) -> _LoopLock:
-        return _LoopLock()
+    def lock(self) -> LoopLock:
+        return LoopLock()
 
     def shutdown(self) -> None:
         self._threads.shutdown(wait=False)
@@ -72,7 +72,7 @@ class _Running(Generic[T]):
         return done
 
 
-class _LoopLock:
+class LoopLock:
     """A lock that is waited for as everything else is; one for threads would stop the loop that is to free it."""
 
     def __init__(self) -> None:

@@ -75,19 +75,27 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def write(self, namespace: Namespace | None = None) -> Iterator[Connection]:
-        """The only writer of a namespace, or of everything; durable on exit, undone on any exception."""
+    def write(self, namespace: Namespace | None = None, *, alone: bool = True) -> Iterator[Connection]:
+        """The only writer of a namespace, or of everything; durable on exit, undone on any exception.
+
+        One of everything that is not `alone` waits only for those that are.
+        """
         whole_store = f"({_LOCK_CLASS}, hashtext({quote(self._url.schema)}))"
-        if namespace is None:
+        if namespace is None and alone:
             locks = f"SELECT pg_advisory_xact_lock{whole_store}"
         else:
-            locks = (
-                f"SELECT pg_advisory_xact_lock_shared{whole_store}, "
-                f"pg_advisory_xact_lock({_lock_key(self._url.schema, namespace)})"
-            )
+            locks = f"SELECT pg_advisory_xact_lock_shared{whole_store}"
+        if namespace is not None:
+            locks += f", pg_advisory_xact_lock({_lock_key(self._url.schema, namespace)})"
         begin = f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s';{self._settings(namespace)};{locks}"
         with self._transaction(begin) as connection:
             yield connection
+
+    def awaited(self) -> PostgresDatabase:
+        """The same schema over connections of its own, which are awaited inside `greenlet_spawn`."""
+        twin = PostgresDatabase(self._url, asynchronous=True)
+        twin._path, twin.has_vector_index = self._path, self.has_vector_index
+        return twin
 
     def search_in(self, *schemas: str) -> None:
         """Also find types and functions in these schemas."""

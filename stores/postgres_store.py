@@ -50,6 +50,10 @@ class PostgresStore(SqlStore):
             raise
 
     @property
+    def database(self) -> PostgresDatabase:
+        return self._postgres
+
+    @property
     def has_vector_index(self) -> bool:
         """Whether the server itself searches vectors."""
         return self._postgres.has_vector_index

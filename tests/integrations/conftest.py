@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from agentmem.integrations.langgraph import AgentMemStore
+from postgres_server import Server
 
 from agentmem import Memory
 from agentmem.clock import ManualClock
@@ -41,6 +42,32 @@ def database(tmp_path: Path, empty_database: Path) -> Path:
     return Path(shutil.copy(empty_database, tmp_path / "agent.db"))
 
 
+@pytest.fixture(scope="session")
+def items_database(postgres: Server) -> Iterator[str]:
+    """One PostgreSQL database for every test here: making one takes longer than most of them."""
+    postgres.sql("CREATE DATABASE items TEMPLATE ready")
+    yield "items"
+    postgres.sql("DROP DATABASE items WITH (FORCE)")
+
+
+@pytest.fixture
+def emptied_database(postgres: Server, items_database: str) -> str:
+    """The URL of a PostgreSQL store without items."""
+    for statement in (
+        "DELETE FROM agentmem.items",
+        "DELETE FROM agentmem.item_removals",
+        "UPDATE agentmem.item_state SET dims = 0, embedder = ''",
+    ):
+        postgres.sql(statement, database=items_database)
+    return postgres.url(items_database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest) -> Any:
+    """A store without items, on each kind of database."""
+    return request.getfixturevalue("database" if request.param == "sqlite" else "emptied_database")
+
+
 Open = Callable[..., Any]
 
 
@@ -50,12 +77,12 @@ def face(request: pytest.FixtureRequest) -> Callable[[AgentMemStore], Any]:
 
 
 @pytest.fixture
-def open_store(database: Path, clock: ManualClock, face: Callable[[AgentMemStore], Any]) -> Iterator[Open]:
+def open_store(place: Any, clock: ManualClock, face: Callable[[AgentMemStore], Any]) -> Iterator[Open]:
     """Opens a store with these options on one database and a clock that stands still."""
     opened: list[Any] = []
 
     def open_(**options: Any) -> Any:
-        memory = Memory(database, embedder="hash", clock=clock)
+        memory = Memory(place, embedder="hash", clock=clock)
         store = AgentMemStore(memory, **options)
         opened.extend([store, memory])
         return face(store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,26 +319,26 @@ def test_labels_are_told_apart_by_every_character(store: Any) -> None:
     assert store.get(("A",), "key").value == {"n": 1}
 
 
-def test_items_outlive_the_process_that_put_them(database: Path) -> None:
-    with AgentMemStore(database) as store:
+def test_items_outlive_the_process_that_put_them(place: Any) -> None:
+    with AgentMemStore(place) as store:
         store.put(USER, "diet", {"text": "vegetarian"})
 
-    with AgentMemStore(f"sqlite:///{database}") as store:
+    with AgentMemStore(place) as store:
         assert store.get(USER, "diet").value == {"text": "vegetarian"}
 
 
-def test_a_store_on_a_memory_shares_its_file_and_leaves_it_open(database: Path) -> None:
-    with Memory(database, embedder="hash") as memory:
+def test_a_store_on_a_memory_shares_its_file_and_leaves_it_open(place: Any) -> None:
+    with Memory(place, embedder="hash") as memory:
         with AgentMemStore(memory) as store:
             store.put(USER, "diet", {"text": "vegetarian"})
         memory.remember("still open")
 
-    with AgentMemStore(database) as store:
+    with AgentMemStore(place) as store:
         assert store.get(USER, "diet").value == {"text": "vegetarian"}
 
 
-def test_a_closed_store_says_so(database: Path) -> None:
-    store = AgentMemStore(database)
+def test_a_closed_store_says_so(place: Any) -> None:
+    store = AgentMemStore(place)
     store.close()
     store.close()
 
@@ -347,9 +346,9 @@ def test_a_closed_store_says_so(database: Path) -> None:
         store.get(USER, "diet")
 
 
-def test_an_asynchronous_block_closes_the_store(database: Path) -> None:
+def test_an_asynchronous_block_closes_the_store(place: Any) -> None:
     async def use() -> AgentMemStore:
-        async with AgentMemStore(database) as store:
+        async with AgentMemStore(place) as store:
             await store.aput(USER, "diet", {})
             return store
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -63,8 +65,8 @@ def test_without_a_question_nothing_is_scored(indexed: Any, query: str | None) -
     assert [item.score for item in indexed.search(DOCS, query=query)] == [None]
 
 
-def test_without_an_index_words_alone_rank(database: Path) -> None:
-    with AgentMemStore(database) as store:
+def test_without_an_index_words_alone_rank(place: Any) -> None:
+    with AgentMemStore(place) as store:
         store.put(DOCS, "dog", {"text": "Bob walks his dog"})
         store.put(DOCS, "cat", {"text": "Alice adopted two cats", "deep": {"name": ["Mittens"]}})
 
@@ -73,8 +75,8 @@ def test_without_an_index_words_alone_rank(database: Path) -> None:
         assert [item.score is None for item in store.search(DOCS, query="cat")] == [False, True]
 
 
-def test_the_names_of_fields_are_no_words_of_an_item(database: Path) -> None:
-    with AgentMemStore(database) as store:
+def test_the_names_of_fields_are_no_words_of_an_item(place: Any) -> None:
+    with AgentMemStore(place) as store:
         store.put(DOCS, "one", {"color": "red"})
 
         assert store.search(DOCS, query="color")[0].score is None
@@ -183,18 +185,49 @@ def test_putting_again_without_an_index_leaves_no_vector_behind(indexed: Any) ->
     assert indexed.search(DOCS, query="red")[0].score is None
 
 
-def test_a_deleted_item_is_found_no_more_and_leaves_no_row_of_its_texts(indexed: Any, database: Path) -> None:
-    import sqlite3
-
+def test_a_deleted_item_is_found_no_more(indexed: Any) -> None:
     indexed.put(DOCS, "item", {"text": "red apple"})
     indexed.search(DOCS, query="warm up the index")
 
     indexed.delete(DOCS, "item")
 
     assert indexed.search(DOCS, query="red apple") == []
+
+
+def test_a_deleted_item_leaves_no_row_of_its_texts(database: Path) -> None:
+    with AgentMemStore(database, index={"dims": 6, "embed": count_words}) as store:
+        store.put(DOCS, "item", {"text": "red apple"})
+        store.delete(DOCS, "item")
+
     connection = sqlite3.connect(database)
     assert connection.execute("SELECT count(*) FROM item_texts").fetchone() == (0,)
     connection.close()
+
+
+def test_what_a_batch_puts_beside_a_question_is_found_by_the_next(indexed: Any) -> None:
+    indexed.put(DOCS, "old", {"text": "red"})
+
+    before, _ = indexed.batch([SearchOp(DOCS, query="sky"), PutOp(DOCS, "new", {"text": "sky"})])
+
+    assert keys(before) == ["old"]
+    assert keys(indexed.search(DOCS, query="sky")) == ["new", "old"]
+
+
+def test_a_question_in_a_batch_that_was_undone_hides_nothing_that_follows(
+    indexed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = import_module("agentmem.stores.item_rows")
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "put", fail)
+        with pytest.raises(RuntimeError):
+            indexed.batch([SearchOp(DOCS, query="sky"), PutOp(DOCS, "lost", {"text": "sky"})])
+    indexed.put(DOCS, "kept", {"text": "sky"})
+
+    assert keys(indexed.search(DOCS, query="sky")) == ["kept"]
 
 
 @pytest.mark.parametrize("query", [None, "red"])
@@ -285,13 +318,13 @@ def test_where_the_embedder_fails_the_whole_batch_is_undone_and_the_error_told(
     assert [(item.key, item.value["text"]) for item in store.search(DOCS)] == [("item", "red")]
 
 
-def test_an_asynchronous_embedder_is_awaited(database: Path) -> None:
+def test_an_asynchronous_embedder_is_awaited(place: Any) -> None:
     async def embed(texts: list[str]) -> list[list[float]]:
         await asyncio.sleep(0)
         return count_words(texts)
 
     async def use() -> list[str]:
-        async with AgentMemStore(database, index={"dims": 6, "embed": embed, "fields": ["text"]}) as store:
+        async with AgentMemStore(place, index={"dims": 6, "embed": embed, "fields": ["text"]}) as store:
             await store.aput(DOCS, "sky", {"text": "sky"})
             await store.aput(DOCS, "red", {"text": "red"})
             return keys(await store.asearch(DOCS, query="red"))
@@ -299,27 +332,27 @@ def test_an_asynchronous_embedder_is_awaited(database: Path) -> None:
     assert asyncio.run(use()) == ["red", "sky"]
 
 
-def test_others_read_and_write_while_the_embedder_works(database: Path) -> None:
+def test_others_read_and_write_while_the_embedder_works(place: Any) -> None:
     seen: list[Any] = []
 
     def embed(texts: list[str]) -> list[list[float]]:
-        with AgentMemStore(database) as other:
+        with AgentMemStore(place) as other:
             other.put(DOCS, "meanwhile", {"n": 1}, index=False)
             seen.append(other.get(DOCS, "meanwhile").value)
         return count_words(texts)
 
-    with AgentMemStore(database, index={"dims": 6, "embed": embed, "fields": ["text"]}) as store:
+    with AgentMemStore(place, index={"dims": 6, "embed": embed, "fields": ["text"]}) as store:
         store.put(DOCS, "item", {"text": "red"})
 
     assert seen == [{"n": 1}]
 
 
-def test_another_length_of_vectors_is_an_error_that_names_the_way_out(database: Path) -> None:
-    with AgentMemStore(database, index={"dims": 6, "embed": count_words}) as store:
+def test_another_length_of_vectors_is_an_error_that_names_the_way_out(place: Any) -> None:
+    with AgentMemStore(place, index={"dims": 6, "embed": count_words}) as store:
         store.put(DOCS, "item", {"text": "red"})
 
     with pytest.raises(EmbedderMismatchError, match=r"copy_items\(old, new\)"):
-        AgentMemStore(database, index={"dims": 3, "embed": lambda texts: [[1.0, 0, 0]] * len(texts)})
+        AgentMemStore(place, index={"dims": 3, "embed": lambda texts: [[1.0, 0, 0]] * len(texts)})
 
 
 @pytest.mark.parametrize(
@@ -331,8 +364,8 @@ def test_an_index_that_makes_no_sense_is_refused(database: Path, index: dict[str
         AgentMemStore(database, index=index)
 
 
-def test_an_agentmem_embedder_is_named_in_the_index(database: Path) -> None:
-    with AgentMemStore(database, index={"embed": "hash-64"}) as store:
+def test_an_agentmem_embedder_is_named_in_the_index(place: Any) -> None:
+    with AgentMemStore(place, index={"embed": "hash-64"}) as store:
         store.put(DOCS, "cat", {"text": "a cat"})
 
         assert store.search(DOCS, query="cats")[0].score > 0

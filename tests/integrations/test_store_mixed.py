@@ -1,0 +1,171 @@
+"""Synchronous and asynchronous calls side by side: on one event loop, on several, from threads, from two stores."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from agentmem.integrations.langgraph import AgentMemStore
+from postgres_server import Server, name_of
+
+from agentmem import Memory
+from agentmem.errors import ClosedError
+
+DOCS = ("docs",)
+INDEX = {"embed": "hash-16"}
+
+
+async def until(happened: Callable[[], Any]) -> None:
+    """Let the loop go on until something is so."""
+    while not happened():
+        await asyncio.sleep(0.001)
+
+
+def test_synchronous_calls_work_on_an_event_loop_beside_asynchronous_ones(place: Any) -> None:
+    async def use() -> list[str]:
+        with AgentMemStore(place, index=INDEX) as store:
+            under_way = [asyncio.create_task(store.aput(DOCS, f"a{n}", {"n": n})) for n in range(5)]
+            await asyncio.sleep(0)
+            for n in range(5):
+                store.put(DOCS, f"s{n}", {"n": n})
+                store.search(DOCS, query="n")
+            await asyncio.gather(*under_way)
+            return sorted(item.key for item in await store.asearch(DOCS, query="n", limit=20))
+
+    assert asyncio.run(use()) == [f"{kind}{n}" for kind in "as" for n in range(5)]
+
+
+def test_one_store_serves_one_event_loop_after_the_other(place: Any) -> None:
+    with AgentMemStore(place) as store:
+        asyncio.run(store.aput(DOCS, "a", {"n": 1}))
+
+        assert asyncio.run(store.aget(DOCS, "a")).value == {"n": 1}
+
+
+def test_one_store_serves_event_loops_of_several_threads_at_once(place: Any) -> None:
+    async def write(store: AgentMemStore, name: str) -> None:
+        for n in range(10):
+            await store.aput(DOCS, f"{name}{n}", {"text": f"number {n}"})
+            await store.asearch(DOCS, query="number")
+
+    with AgentMemStore(place, index=INDEX) as store:
+        threads = [threading.Thread(target=lambda n=n: asyncio.run(write(store, n))) for n in "abc"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        assert len(store.search(DOCS, query="number", limit=100)) == 30
+
+
+def test_what_times_out_is_read_by_many_while_others_write_and_none_waits_for_ever(place: Any) -> None:
+    async def use() -> int:
+        async with AgentMemStore(place, ttl={"default_ttl": 5}) as store:
+            for n in range(10):
+                await store.aput(DOCS, str(n), {"n": 0})
+            await asyncio.gather(
+                *(store.asearch(DOCS) for _ in range(10)),
+                *(store.aput(DOCS, str(9 - n), {"n": 1}) for n in range(10)),
+                *(store.asearch(DOCS, query="1") for _ in range(10)),
+            )
+            return sum(item.value["n"] for item in await store.asearch(DOCS))
+
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == 10
+
+
+def test_two_sweeps_at_once_remove_everything_once(place: Any) -> None:
+    with AgentMemStore(place) as one, AgentMemStore(place) as other:
+        for n in range(30):
+            one.put(DOCS, str(n), {}, ttl=None if n == 7 else 0)
+        swept: list[int] = []
+        threads = [threading.Thread(target=lambda s=s: swept.append(s.sweep_ttl())) for s in (one, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        # each put also sweeps what had expired before it, so one item is left to sweep at most
+        assert sum(swept) <= 1
+        assert [item.key for item in one.search(DOCS)] == ["7"]
+
+
+def test_asynchronous_calls_on_postgresql_share_one_thread_whatever_their_number(
+    emptied_database: str,
+) -> None:
+    async def use() -> set[str]:
+        before = set(threading.enumerate())
+        async with AgentMemStore(emptied_database) as store:
+            await asyncio.gather(*(store.aput(DOCS, str(n), {"n": n}) for n in range(30)))
+            await asyncio.gather(*(store.aget(DOCS, str(n)) for n in range(100)))
+            return {thread.name for thread in set(threading.enumerate()) - before}
+
+    assert asyncio.run(use()) == {"agentmem-items"}
+
+
+def test_a_closed_store_leaves_no_thread_and_no_connection(
+    postgres: Server, items_database: str, emptied_database: str
+) -> None:
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'items'"
+
+    async def use() -> None:
+        store = AgentMemStore(emptied_database)
+        await store.aput(DOCS, "a", {})
+        store.close()
+        await until(lambda: postgres.sql(sessions) == [(0,)])
+
+    asyncio.run(asyncio.wait_for(use(), 60))
+
+    assert "agentmem-items" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_cancelled_call_is_undone_and_gives_its_connection_back(
+    postgres: Server, items_database: str, emptied_database: str
+) -> None:
+    async def use() -> list[str]:
+        async with AgentMemStore(emptied_database.replace("pool=5", "pool=1")) as store:
+            with postgres.locked("agentmem.items", database=items_database) as release:
+                waiting = asyncio.create_task(store.aput(DOCS, "never", {}))
+                await until(lambda: postgres.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+                waiting.cancel()
+                await asyncio.wait([waiting])
+                release()
+            await store.aput(DOCS, "next", {})
+            return [item.key for item in await store.asearch(DOCS)]
+
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == ["next"]
+
+
+def test_a_call_that_waits_for_a_closing_store_is_told_so(
+    postgres: Server, items_database: str, emptied_database: str
+) -> None:
+    async def use() -> None:
+        store = AgentMemStore(emptied_database)
+        with postgres.locked("agentmem.items", database=items_database) as release:
+            waiting = asyncio.create_task(store.aput(DOCS, "late", {}))
+            await until(lambda: postgres.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+            store.close()
+            release()
+            await waiting
+
+    with pytest.raises(ClosedError, match="closed while this call waited"):
+        asyncio.run(asyncio.wait_for(use(), 60))
+
+
+def test_items_and_events_on_postgresql_are_written_without_waiting_for_each_other(
+    postgres: Server, postgres_url: str
+) -> None:
+    with Memory(postgres_url, embedder="hash-16") as memory, AgentMemStore(memory) as store:
+        with postgres.locked("agentmem.events", database=name_of(postgres_url)):
+            waiting = threading.Thread(target=lambda: memory.remember("waits for the lock"))
+            waiting.start()
+            while not postgres.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                pass
+
+            store.put(DOCS, "meanwhile", {})
+
+            assert waiting.is_alive()
+        waiting.join(60)
+        assert memory.stats().events == 1
