@@ -13,10 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from agentmem.clock import Moment
 from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
 from agentmem.contracts import AsyncBridge, Embedder
 from agentmem.keys import Key
-from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory, Moment
+from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory
 from agentmem.registry import load, names
 from agentmem.types import (
     ArchiveReport,
@@ -151,9 +152,9 @@ class AsyncMemory:
             (await self._ready()).events, session=session, after_seq=after_seq, limit=limit
         )
 
-    async def notes(self) -> list[Note]:
+    async def notes(self, *, at: Moment | None = None) -> list[Note]:
         """See `Memory.notes`."""
-        return await self._run((await self._ready()).notes)
+        return await self._run((await self._ready()).notes, at=at)
 
     async def episodes(
         self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None

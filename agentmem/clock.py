@@ -11,6 +11,8 @@ from agentmem.errors import InvalidInputError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+#: what is read as a time, by `to_utc`
+Moment = datetime | date | str | int | float
 _DEFAULTS = (datetime(1970, 1, 1), datetime(1972, 2, 1))  # noqa: DTZ001  to_utc adds the zone
 
 
@@ -42,7 +44,7 @@ class ManualClock:
         self._at += by
 
 
-def to_utc(value: datetime | date | str | int | float) -> datetime:
+def to_utc(value: Moment) -> datetime:
     """An aware UTC moment from a datetime, a date, an ISO-8601 or common date text, or Unix seconds.
 
     A value without a time zone is taken to be UTC. Raises `InvalidInputError` where it cannot be read.

@@ -118,11 +118,18 @@ class StoredPassage:
     at: datetime
     source_ids: tuple[str, ...]
     valid_to: datetime | None = None
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def text(self) -> str:
         """The passage's own words, verbatim."""
         return self.content if self.span is None else self.content[self.span[0] : self.span[1]]
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether it had happened by then and, for a note, was still true: not ended, nor in one of its `gaps`."""
+        if moment < self.at or (self.valid_to is not None and moment >= self.valid_to):
+            return False
+        return not any(start <= moment < end for start, end in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,17 +224,27 @@ class Store(Protocol):
     ) -> list[Event]:
         """Events in order of `seq`; `newest` takes the last `limit` instead of the first."""
 
-    def add_note(self, note: Note, passage: Passage, vector: Vectors | None, *, embedder: str = "") -> None:
-        """Store a semantic memory. Raises `InvalidInputError` if a source is not in the namespace.
+    def add_note(
+        self,
+        note: Note,
+        passage: Passage,
+        vector: Vectors | None,
+        *,
+        embedder: str = "",
+        confirm: bool = False,
+    ) -> str:
+        """Store a semantic memory; returns its id. Others of its line of versions end where it takes their place.
 
-        `embedder` as in `PreparedEvent`.
+        With `confirm`, one that only says again what holds at that time anyhow is no version of its own: its sources
+        are added to the one there, whose id is returned. `embedder` as in `PreparedEvent`. Raises
+        `InvalidInputError` if a source is not in the namespace, `DuplicateIdError` if the id is taken.
         """
 
     def note(self, namespace: Namespace, note_id: str) -> Note | None:
         """One semantic memory, or None."""
 
-    def notes(self, namespace: Namespace) -> list[Note]:
-        """All semantic memories in order of recording."""
+    def notes(self, namespace: Namespace, *, at: datetime | None = None) -> list[Note]:
+        """Semantic memories in order of recording: all, or those that held at a moment."""
 
     def history(self, namespace: Namespace, record_id: str) -> list[HistoryEntry]:
         """What happened to a record, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentmem.clock import Moment, to_utc
 from agentmem.core import Core
 from agentmem.errors import InvalidInputError, RecordNotFoundError
 from agentmem.types import Entity, Episode, Event, HistoryEntry, Namespace, Note, Stats
@@ -60,14 +61,20 @@ class Lookup:
         self._core.deriver.follow(self._namespace)
         return self._core.store.entities(self._namespace, names or None, limit)
 
-    def notes(self) -> list[Note]:
-        """Semantic memories in the order they were recorded."""
+    def notes(self, *, at: Moment | None = None) -> list[Note]:
+        """Semantic memories in the order they were recorded: all, or those that held at a moment."""
         self._core.check_open()
-        return self._core.store.notes(self._namespace)
+        return self._core.store.notes(self._namespace, at=None if at is None else to_utc(at))
 
     def history(self, id: str) -> list[HistoryEntry]:
-        """What happened to a record, oldest first; also of one that was forgotten. Raises
-        `RecordNotFoundError` for an id never seen here."""
+        """What happened to a record, oldest first; also of one that was forgotten.
+
+        For a note with subject and predicate it is what happened to every version of what is said of the two; each
+        `noted` tells in its detail what it says and when that holds.
+
+        Raises:
+            RecordNotFoundError: an id never seen here.
+        """
         self._core.check_open()
         entries = self._core.store.history(self._namespace, id)
         if not entries:

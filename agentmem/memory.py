@@ -5,12 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
-from agentmem.clock import Clock, SystemClock, to_utc
+from agentmem.clock import Clock, Moment, SystemClock, to_utc
 from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
 from agentmem.contracts import AsyncBridge, Embedder, Selection
 from agentmem.core import Core, Wiring, check_archive, open_store
@@ -33,10 +32,10 @@ from agentmem.types import (
     Receipt,
     Tier,
 )
+from agentmem.versions import version_key
 from agentmem.write.messages import check_text, read_messages
 from agentmem.write.passages import note_passage
 
-Moment = datetime | date | str | int | float
 DEFAULT_SESSION = "default"
 DEFAULT_BUDGET_TOKENS = 1000
 
@@ -168,14 +167,24 @@ class Memory(Lookup):
         sources: Sequence[str] = (),
         confidence: float = 1.0,
         id: str | None = None,
+        exclusive: bool = True,
     ) -> str:
         """Write a semantic memory directly; returns its id.
 
+        A note with subject and predicate takes the place of one with the same two that says something else: that
+        one is closed (`valid_to`), never removed, and `history` tells why. One that tells of earlier times ends
+        where what is known of later ones begins; one with a `valid_to` gives way to what held before. One that
+        says again, in the same words, what holds anyhow adds its sources to the note there, whose id is returned;
+        give an `id` to keep it apart.
+
         Args:
             text: what is held to be true.
+            subject, predicate, object: the same in parts, such as `Alice`, `lives in`, `Paris`.
             sources: ids of the events it rests on.
             valid_from: since when it holds; None for now.
             valid_to: until when; None while it holds.
+            exclusive: False for a predicate with several values at once, such as `likes`: closes nothing and
+                is closed by nothing.
 
         Raises:
             InvalidInputError: empty text, unknown kind or source, or a period that ends before it begins.
@@ -209,16 +218,19 @@ class Memory(Lookup):
             superseded_by=None,
             confidence=confidence,
             source_ids=_ids(sources),
+            stated_to=until,
+            exclusive=exclusive and version_key(subject, predicate) is not None,
         )
         passage = note_passage(note)
 
-        def add(wiring: Wiring) -> None:
+        def add(wiring: Wiring) -> str:
             rows = embed_or_none(wiring.embedder, [passage.index_text])
             vector = None if rows is None else rows[0]
-            self._core.store.add_note(note, passage, vector, embedder=wiring.embedder.name)
+            return self._core.store.add_note(
+                note, passage, vector, embedder=wiring.embedder.name, confirm=id is None
+            )
 
-        self._core.run(add)
-        return note.id
+        return self._core.run(add)
 
     def recall(
         self,

@@ -57,7 +57,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One semantic memory: something held to be true, with when, and the events it rests on."""
+    """One semantic memory: something held to be true, with when, and the events it rests on.
+
+    `stated_to` is the end as it was given; `valid_to` may be earlier, where another note took its place.
+    `exclusive`: of notes with this subject and predicate only one holds at a time.
+    """
 
     id: str
     namespace: Namespace
@@ -73,6 +77,8 @@ class Note:
     superseded_by: str | None
     confidence: float
     source_ids: tuple[str, ...]
+    stated_to: datetime | None = None
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,7 @@ class HistoryEntry:
     """One thing that happened to an event or a semantic memory."""
 
     id: str
-    action: Literal["remembered", "noted", "superseded", "closed", "forgotten", "restored"]
+    action: Literal["remembered", "noted", "confirmed", "superseded", "closed", "reopened", "forgotten"]
     at: datetime
     detail: Mapping[str, Any] = field(default_factory=dict)
 

@@ -17,9 +17,10 @@ from agentmem.contracts import PreparedEvent, Vectors
 from agentmem.errors import AgentMemError, ArchiveError, DuplicateIdError, NamespaceError
 from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, Namespace, NewEvent, Note
+from agentmem.versions import version_key
 from agentmem.write.passages import event_passages, note_passage
 
-from . import archive, log, namespaces, notes, schema, vectors
+from . import archive, lines, log, namespaces, notes, schema, vectors
 from .chunks import chunks
 from .parts import Database
 from .records import sources_of, to_event, to_note
@@ -179,6 +180,7 @@ class _Restorer:
         self._vectors = self._rows(dims)
         self._namespace: Namespace = ()
         self._events: list[PreparedEvent] = []
+        self._lines: dict[tuple[int, str], datetime] = {}
         self._counts = [0, 0, 0]
 
     def _rows(self, dims: int) -> Iterator[Vectors]:
@@ -200,6 +202,7 @@ class _Restorer:
             if len(self._events) >= _BATCH:
                 self._flush()
         self._flush()
+        self._settle()
         return archive.Counts(*self._counts)
 
     def _take_vectors(self, count: int) -> Vectors | None:
@@ -244,27 +247,42 @@ class _Restorer:
 
     def _take_note(self, record: dict[str, Any]) -> None:
         rows = self._take_vectors(record.pop("vectors"))
-        for field in ("valid_from", "valid_to", "recorded_at", "superseded_at"):
+        # exports from before lines of versions say neither
+        record.setdefault("stated_to", record["valid_to"])
+        record.setdefault("exclusive", version_key(record["subject"], record["predicate"]) is not None)
+        for field in ("valid_from", "valid_to", "recorded_at", "superseded_at", "stated_to"):
             record[field] = None if record[field] is None else datetime.fromisoformat(record[field])
         record["source_ids"] = tuple(record["source_ids"])
         note = Note(namespace=self._namespace, **record)
         try:
             with self._connection.begin_nested():
-                notes.add(
+                pk = notes.add(
                     self._connection,
                     note,
                     note_passage(note),
                     None if rows is None else rows[0],
                     self._embedder_pk,
                 )
+            self._noted(pk, note)
             self._counts[2] += 1
             point("restore.note_taken")
         except DuplicateIdError:
             return
 
+    def _noted(self, namespace_pk: int, note: Note) -> None:
+        key = lines.key_of(self._connection, namespace_pk, note.id)
+        if key is not None:
+            at = self._lines.get((namespace_pk, key), note.recorded_at)
+            self._lines[namespace_pk, key] = max(at, note.recorded_at)
+
+    def _settle(self) -> None:
+        """Lines are settled once all their versions are here, or each would look changed in between."""
+        for (namespace_pk, key), at in self._lines.items():
+            lines.settle(self._connection, namespace_pk, key, at)
+
     def _take_change(self, record: dict[str, Any]) -> None:
         row = namespaces.find_or_add(self._connection, self._namespace)
         at = datetime.fromisoformat(record["at"])
-        entries = notes.history(self._connection, row.pk, record["id"])
+        entries = notes.changes_of(self._connection, row.pk, [record["id"]])
         if not any(entry.action == record["action"] and entry.at == at for entry in entries):
             notes.record(self._connection, row.pk, [record["id"]], record["action"], at, record["detail"])

@@ -13,7 +13,7 @@ from agentmem.faults import point
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
-from . import episodes, graph, latent_rows, lexical, namespaces, notes, schema
+from . import episodes, graph, latent_rows, lexical, lines, namespaces, notes, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -52,9 +52,13 @@ def forget(
     point("forget.event_passages_removed")
     _remove_passages(connection, namespace_pk, P.memory_pk, list(memories))
     point("forget.note_passages_removed")
+    settled = lines.keys_of(connection, memories)
     for chunk in chunks(list(memories)):
         connection.execute(delete(schema.memories).where(M.pk.in_(chunk)))
     point("forget.notes_removed")
+    for key in sorted(settled):
+        lines.settle(connection, namespace_pk, key, at)
+    point("forget.lines_settled")
     for chunk in chunks(list(events)):
         connection.execute(delete(schema.events).where(E.pk.in_(chunk)))
     point("forget.events_removed")

@@ -12,7 +12,7 @@ from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Scored, StoredPassage
 from agentmem.types import Event, Namespace, Note
 
-from . import schema
+from . import lines, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -55,6 +55,8 @@ def to_note(row: Row[Any], namespace: Namespace, source_ids: tuple[str, ...]) ->
         superseded_by=row.superseded_by,
         confidence=row.confidence,
         source_ids=source_ids,
+        stated_to=None if row.stated_to is None else from_micros(row.stated_to),
+        exclusive=row.version_key is not None,
     )
 
 
@@ -113,6 +115,7 @@ def passages_by_key(
             .where(P.namespace_pk == namespace_pk, P.pk.in_(chunk))
         ).all()
         sources = sources_of(connection, [row.pk for row in notes])
+        gaps = lines.gaps(connection, namespace_pk, notes)
         for row in notes:
             since = row.recorded_at if row.valid_from is None else row.valid_from
             found[row.passage_pk] = StoredPassage(
@@ -128,6 +131,7 @@ def passages_by_key(
                 at=from_micros(since),
                 source_ids=sources[row.pk],
                 valid_to=None if row.valid_to is None else from_micros(row.valid_to),
+                gaps=gaps.get(row.id, ()),
             )
     return found
 

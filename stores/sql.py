@@ -106,13 +106,24 @@ class SqlStore(DerivedRows):
             for event in events
         ]
 
-    def add_note(self, note: Note, passage: Passage, vector: Vectors | None, *, embedder: str = "") -> None:
+    def add_note(
+        self,
+        note: Note,
+        passage: Passage,
+        vector: Vectors | None,
+        *,
+        embedder: str = "",
+        confirm: bool = False,
+    ) -> str:
         with self._database.write(note.namespace) as connection:
             active = vectors.active_embedder(connection)
             if active is not None and embedder not in ("", active[1]):
                 vector = None
-            notes.add(connection, note, passage, vector, self._embedder_pk(connection))
+            found = notes.confirm(connection, note) if confirm else None
+            if found is None:
+                notes.write(connection, note, passage, vector, self._embedder_pk(connection))
         point("note.committed")
+        return found or note.id
 
     def _embedder_pk(self, connection: Connection, maker: str = "") -> int | None:
         embedder = self._in_use(connection, maker)
@@ -190,9 +201,9 @@ class SqlStore(DerivedRows):
             found = [] if row is None else notes.read(connection, row.pk, namespace, note_id)
             return found[0] if found else None
 
-    def notes(self, namespace: Namespace) -> list[Note]:
+    def notes(self, namespace: Namespace, *, at: datetime | None = None) -> list[Note]:
         with self._in(namespace) as (connection, row):
-            return [] if row is None else notes.read(connection, row.pk, namespace)
+            return [] if row is None else notes.read(connection, row.pk, namespace, at=at)
 
     def history(self, namespace: Namespace, record_id: str) -> list[HistoryEntry]:
         with self._in(namespace) as (connection, row):

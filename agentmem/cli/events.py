@@ -61,7 +61,7 @@ def history(
     embedder: Embedder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what happened to an event or a note, oldest first."""
+    """Print what happened to an event or a note, oldest first; for a note, every version of what it says."""
     with open_memory(db, namespace, embedder) as memory:
         entries = memory.history(id)
     if as_json:
@@ -69,7 +69,7 @@ def history(
         return
     for entry in entries:
         detail = "".join(f"  {key}={value}" for key, value in entry.detail.items())
-        render.print_text(f"{render.moment(entry.at)}  {entry.action}{detail}")
+        render.print_text(f"{render.moment(entry.at)}  {entry.id}  {entry.action}{detail}")
 
 
 def stats(

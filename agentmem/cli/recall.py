@@ -66,6 +66,13 @@ def note(
     ] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="From 0 to 1.")] = 1.0,
     id: Annotated[str | None, typer.Option("--id", help="Your own id for the note.")] = None,
+    exclusive: Annotated[
+        bool,
+        typer.Option(
+            "--exclusive/--no-exclusive",
+            help="Of notes with this subject and predicate one holds at a time; or several may.",
+        ),
+    ] = True,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -85,6 +92,7 @@ def note(
             sources=source or (),
             confidence=confidence,
             id=id,
+            exclusive=exclusive,
         )
     if as_json:
         render.print_json({"id": note_id})

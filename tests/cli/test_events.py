@@ -91,6 +91,32 @@ def test_history_tells_what_happened_also_after_forgetting(told: Fixture) -> Non
     assert "  forgotten" in told("history", "e1").out
 
 
+def test_history_prints_every_version_of_a_note_and_why_it_changed(cli: Fixture) -> None:
+    home = ("--subject", "Alice", "--predicate", "lives in")
+    cli("note", "Alice lives in Rome", *home, "--id", "rome", "--valid-from", "2020-01-01")
+    cli("note", "Alice lives in Paris", *home, "--id", "paris")
+
+    printed = cli("history", "rome").out
+
+    assert [line.split("  ")[1:3] for line in printed.splitlines()] == [
+        ["rome", "noted"],
+        ["paris", "noted"],
+        ["rome", "superseded"],
+    ]
+    assert "text=Alice lives in Paris" in printed
+    assert "why=a later note says something else of the same" in printed
+
+
+def test_a_note_that_excludes_none_closes_none(cli: Fixture) -> None:
+    likes = ("--subject", "Alice", "--predicate", "likes", "--no-exclusive")
+    cli("note", "Alice likes cats", *likes, "--id", "cats")
+    cli("note", "Alice likes dogs", *likes, "--id", "dogs")
+
+    entries = cli("history", "cats", "--json").json["history"]
+
+    assert [(entry["id"], entry["action"]) for entry in entries] == [("cats", "noted")]
+
+
 def test_history_of_an_unknown_id_is_an_error(cli: Fixture) -> None:
     result = cli("history", "nobody", "--json")
 
