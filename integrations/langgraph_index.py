@@ -14,6 +14,8 @@ from agentmem.embed import choose_embedder
 from agentmem.errors import EmbedderError, InvalidInputError
 
 _WHOLE = "$"
+# the last two are those of LangGraph's SQL stores; ours needs no settings for its vectors
+_SETTINGS = {"dims", "embed", "fields", "distance_type", "ann_index_config"}
 
 
 class OwnEmbeddings(Embeddings):
@@ -46,6 +48,7 @@ class TextIndex:
         self.embeddings: Embeddings | None = None
         fields: Any = None
         if index is not None:
+            _check_settings(index)
             fields = index.get("fields")
             embedder = self._read_embed(index.get("embed"))
             self.dims = _read_dims(index.get("dims"))
@@ -56,7 +59,8 @@ class TextIndex:
             self.dims = embedder.dims
         if isinstance(fields, str) or not all(isinstance(field, str) for field in fields or ()):
             raise InvalidInputError(f"index['fields'] is a list of paths such as ['text'], not {fields!r}")
-        self._paths = _tokenize(fields or [_WHOLE])
+        # an empty list is none by default: each put names its own
+        self._paths = _tokenize([_WHOLE] if fields is None else fields)
 
     def _read_embed(self, embed: Any) -> Embedder | None:
         if embed is None:
@@ -128,6 +132,14 @@ class TextIndex:
 
 def _none(texts: Sequence[str]) -> Vectors:
     return np.zeros((len(texts), 0), dtype=np.float32)
+
+
+def _check_settings(index: Mapping[str, Any]) -> None:
+    unknown = set(index) - _SETTINGS
+    if unknown:
+        raise InvalidInputError(f"unknown index settings {sorted(unknown)}; known: dims, embed, fields")
+    if index.get("distance_type", "cosine") != "cosine":
+        raise InvalidInputError(f"vectors are compared by cosine, not by {index['distance_type']!r}")
 
 
 def _tokenize(paths: Sequence[str]) -> list[Any]:

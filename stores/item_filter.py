@@ -25,7 +25,12 @@ def check(wanted: Mapping[str, Any]) -> None:
     """Raise `InvalidInputError` for an operator that is not known, before anything is read."""
     if not isinstance(wanted, Mapping):
         raise InvalidInputError(f"a filter is a dict such as {{'status': 'active'}}, not {wanted!r}")
-    for value in wanted.values():
+    for field, value in wanted.items():
+        if _is_operator(field):
+            raise InvalidInputError(
+                f"cannot filter by {field!r}; operators stand below a field, as in {{'stars': {{'$gt': 3}}}}, and "
+                f"are {', '.join(OPERATORS)}; several fields must all pass"
+            )
         if isinstance(value, Mapping):
             strange = [name for name in value if _is_operator(name) and name not in OPERATORS]
             operators = [name for name in value if _is_operator(name)]

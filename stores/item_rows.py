@@ -20,6 +20,7 @@ from .namespaces import decode, encode
 I = items.c  # noqa: E741  as in the other tables' modules
 _KEEP_REMOVALS = 10_000
 _SWEEP = 1_000
+_FARTHEST = 2**62
 _PAIRS = 250
 
 
@@ -121,14 +122,14 @@ def paths(connection: Connection, prefix: Namespace, now: int) -> list[Namespace
 
 def refresh(connection: Connection, rows: Iterable[Row], now: int) -> None:
     """Start the time to live of these anew."""
-    moved = [{"row": row.pk, "until": now + micros(row.ttl_s)} for row in rows if row.ttl_s is not None]
+    moved = [{"row": row.pk, "until": until(now, row.ttl_s)} for row in rows if row.ttl_s is not None]
     if moved:
         connection.execute(_REFRESH, moved)
 
 
-def micros(seconds: float) -> int:
-    """Seconds as whole microseconds."""
-    return round(seconds * 1e6)
+def until(now: int, seconds: float) -> int:
+    """The moment so many seconds from now; in the farthest future a column can hold, at most."""
+    return now + max(-now, min(round(seconds * 1e6), _FARTHEST - now))
 
 
 class Write(NamedTuple):
@@ -289,4 +290,4 @@ def _insert_texts(connection: Connection, texts: Iterable[tuple[int, Sequence[In
 
 
 def _expiry(op: PutItem, now: int) -> int | None:
-    return None if op.ttl_s is None else now + micros(op.ttl_s)
+    return None if op.ttl_s is None else until(now, op.ttl_s)

@@ -169,3 +169,60 @@ def test_items_and_events_on_postgresql_are_written_without_waiting_for_each_oth
             assert waiting.is_alive()
         waiting.join(60)
         assert memory.stats().events == 1
+
+
+def test_asynchronous_puts_of_one_key_take_effect_in_the_order_of_the_calls(place: Any) -> None:
+    async def use() -> list[Any]:
+        async with AgentMemStore(place) as store:
+            await asyncio.gather(
+                *(store.aput(DOCS, str(n % 5), {"n": n}) for n in range(50)),
+                *(store.adelete(DOCS, str(n)) for n in range(5)),
+                *(store.aput(DOCS, str(n), {"n": 100 + n}) for n in range(4)),
+            )
+            return [(item.key, item.value["n"]) for item in await store.asearch(DOCS)]
+
+    assert sorted(asyncio.run(use())) == [("0", 100), ("1", 101), ("2", 102), ("3", 103)]
+
+
+def test_the_order_holds_where_an_earlier_put_takes_longer_to_embed(place: Any) -> None:
+    async def embed(texts: list[str]) -> list[list[float]]:
+        for _ in range(50 if "slow" in texts[0] else 0):
+            await asyncio.sleep(0)
+        return [[1.0, 0.0]] * len(texts)
+
+    async def use() -> Any:
+        async with AgentMemStore(place, index={"dims": 2, "embed": embed, "fields": ["text"]}) as store:
+            await asyncio.gather(
+                store.aput(DOCS, "one", {"text": "slow"}), store.aput(DOCS, "one", {"text": "fast"})
+            )
+            return (await store.aget(DOCS, "one")).value
+
+    assert asyncio.run(use()) == {"text": "fast"}
+
+
+def test_a_put_that_is_cancelled_while_it_waits_lets_no_later_one_go_first(place: Any) -> None:
+    async def use() -> list[str]:
+        async with AgentMemStore(place) as store:
+            calls = [asyncio.create_task(store.aput(DOCS, "one", {"by": str(n)})) for n in range(3)]
+            await asyncio.sleep(0)
+            calls[1].cancel()
+            await asyncio.wait(calls)
+            return [(await store.aget(DOCS, "one")).value["by"]]
+
+    assert asyncio.run(use()) == ["2"]
+
+
+def test_an_embedder_may_use_the_store_it_embeds_for(place: Any) -> None:
+    stores: list[AgentMemStore] = []
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        await stores[0].aput(("cache",), texts[0], {"n": 1}, index=False)
+        return [[1.0, 0.0]] * len(texts)
+
+    async def use() -> list[tuple[str, ...]]:
+        async with AgentMemStore(place, index={"dims": 2, "embed": embed, "fields": ["text"]}) as store:
+            stores.append(store)
+            await store.aput(DOCS, "one", {"text": "red"})
+            return await store.alist_namespaces()
+
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == [("cache",), DOCS]

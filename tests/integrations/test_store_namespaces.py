@@ -79,6 +79,16 @@ def test_an_unknown_kind_of_match_is_refused(tree: Any) -> None:
         tree.batch([ListNamespacesOp((MatchCondition("middle", ("a",)),))])  # type: ignore[arg-type]
 
 
+def test_a_single_label_may_be_given_bare(tree: Any) -> None:
+    assert tree.batch([ListNamespacesOp((MatchCondition("suffix", "e"),))]) == [[("a", "b", "d", "e")]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("max_depth", [-1, 1.5, "1"])
+def test_a_depth_that_is_no_count_is_refused(tree: Any, max_depth: Any) -> None:
+    with pytest.raises(InvalidInputError, match="max_depth"):
+        tree.list_namespaces(max_depth=max_depth)
+
+
 def test_pages_of_namespaces_are_together_complete(store: Any) -> None:
     for n in range(23):
         store.put(("n", f"{n:02}"), "key", {})

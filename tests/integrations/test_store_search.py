@@ -357,7 +357,13 @@ def test_another_length_of_vectors_is_an_error_that_names_the_way_out(place: Any
 
 @pytest.mark.parametrize(
     "index",
-    [{"dims": 6}, {"dims": 0, "embed": count_words}, {"dims": 6, "embed": count_words, "fields": "text"}],
+    [
+        {"dims": 6},
+        {"dims": 0, "embed": count_words},
+        {"dims": 6, "embed": count_words, "fields": "text"},
+        {"dims": 6, "embed": count_words, "field": ["text"]},
+        {"dims": 6, "embed": count_words, "distance_type": "l2"},
+    ],
 )
 def test_an_index_that_makes_no_sense_is_refused(database: Path, index: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):

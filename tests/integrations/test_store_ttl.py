@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,20 @@ def test_a_ttl_that_is_no_number_is_refused(store: Any, ttl: Any) -> None:
 def test_ttl_settings_that_make_no_sense_are_refused(database: Path, ttl: Any) -> None:
     with pytest.raises(InvalidInputError):
         AgentMemStore(database, ttl=ttl)
+
+
+def test_a_ttl_beyond_all_time_is_for_ever(store: Any, clock: ManualClock) -> None:
+    store.put(NOTES, "x", {}, ttl=1e300)
+    store.put(NOTES, "gone", {}, ttl=-1e300)
+    clock.advance(timedelta(days=36_500))
+
+    assert [item.key for item in store.search(NOTES)] == ["x"]
+
+
+def test_a_sweep_can_be_awaited(open_store: Open, clock: ManualClock) -> None:
+    store = open_store()
+    plain = getattr(store, "_store", store)
+    store.put(NOTES, "x", {}, ttl=1)
+    clock.advance(timedelta(minutes=2))
+
+    assert asyncio.run(plain.asweep_ttl()) == 1
