@@ -48,6 +48,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "evals": {
         "locomo": "agentmem.evals.commands:locomo",
         "demo": "agentmem.evals.commands:demo",
+        "segmentation": "agentmem.evals.segmentation:segmentation",
     },
 }
 

@@ -41,7 +41,7 @@ def locomo(
         EvalDataError: the data is absent or not in LoCoMo's format.
         InvalidInputError: an unknown system.
     """
-    dataset = _dataset(data, sample)
+    dataset = dataset_of(data, sample)
     wanted = list(dict.fromkeys([*(systems or DEFAULT), *(PEERS if peers else ())]))
     if unknown := set(wanted) - set(SYSTEMS):
         raise InvalidInputError(f"unknown systems {sorted(unknown)}; known: {', '.join(SYSTEMS)}")
@@ -64,7 +64,7 @@ def locomo(
 
 def demo(out: Path | None, as_json: bool) -> int:
     """Remember the sample conversation, ask ten questions, then evaluate on all of them."""
-    dataset = _dataset(None, sample=True)
+    dataset = dataset_of(None, sample=True)
     folder = out or Path("out", f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     if not as_json:
         show_answers(dataset.conversations[0], Console())
@@ -76,7 +76,8 @@ def demo(out: Path | None, as_json: bool) -> int:
     return 130 if result["partial"] else 0
 
 
-def _dataset(data: Path | None, sample: bool) -> Dataset:
+def dataset_of(data: Path | None, sample: bool) -> Dataset:
+    """A LoCoMo file, or the packaged sample. Raises `EvalDataError`, or `InvalidInputError` for both at once."""
     if sample and data is not None:
         raise InvalidInputError("--sample and --data exclude each other; give one of them")
     if not sample:

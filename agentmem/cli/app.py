@@ -68,6 +68,7 @@ kept.command()(latents.verify)
 kept.command()(latents.gc)
 kept.command()(latents.stats)
 evals.command()(evaluate.locomo)
+evals.command()(evaluate.segmentation)
 
 
 @kept.callback()

@@ -1,4 +1,4 @@
-"""`agentmem demo` and `agentmem eval locomo`: handed on to the evaluations, loaded when asked for."""
+"""`agentmem demo` and `agentmem eval …`: handed on to the evaluations, loaded when asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import typer
 from agentmem.cli.options import AsJson, Embedder, Out
 from agentmem.registry import load
 
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="PATH", help="LoCoMo's locomo10.json; it is not shipped.")
+]
+Sample = Annotated[bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")]
+
 
 def demo(out: Out = None, as_json: AsJson = False) -> None:
     """Remember a sample conversation and ask it ten questions.
@@ -20,9 +25,7 @@ def demo(out: Out = None, as_json: AsJson = False) -> None:
 
 
 def locomo(
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="PATH", help="LoCoMo's locomo10.json; it is not shipped.")
-    ] = None,
+    data: Data = None,
     out: Out = None,
     embedder: Embedder = None,
     systems: Annotated[
@@ -34,9 +37,7 @@ def locomo(
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Questions of each conversation.")
     ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")
-    ] = False,
+    sample: Sample = False,
     peers: Annotated[
         bool, typer.Option("--peers", help="Beside Mem0, LangGraph's stores, LangMem and Chroma, too.")
     ] = False,
@@ -56,3 +57,15 @@ def locomo(
             peers=peers,
         )
     )
+
+
+def segmentation(
+    data: Data = None,
+    sample: Sample = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether episodes begin where LoCoMo's sessions do, beside TextTiling and a fixed length.
+
+    Sessions are hidden from all of them, and times, too, as the gaps would give sessions away.
+    """
+    raise typer.Exit(load("evals", "segmentation")(data=data, as_json=as_json, sample=sample))

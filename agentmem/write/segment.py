@@ -44,7 +44,7 @@ _HEAD = 200
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to cut. Defaults: chosen by cross-validation over conversations (`docs/results.md`).
+    """How to cut. Defaults: round numbers near what cross-validation chooses (`docs/results.md`).
 
     `window` turns are compared on each side; an episode ended by topic or length has at least `min_events`. `hint`
     is what a greeting or a farewell is worth in standard deviations.
