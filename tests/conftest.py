@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ settings.register_profile(
     "hunt", settings.get_profile("steady"), derandomize=False, max_examples=300, print_blob=True
 )
 settings.load_profile("steady")
+
+# a job in a shell's background ignores Ctrl-C, and so would every command that the tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
