@@ -71,9 +71,10 @@ def recall_node(
         question = question_of(messages)
         if not question or (when is not None and not when(state)):
             return update, None
+        now = mine.core.clock.now()
         found = mine.recall(question, budget_tokens=budget_tokens)
         update[into] = found.text
-        return update, summary(found, mine.current_namespace, content=trace_content)
+        return update, summary(found, mine.current_namespace, now, content=trace_content)
 
     def recall(state: Any, config: RunnableConfig) -> dict[str, Any]:
         update, told = work(state, config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackManager
@@ -12,11 +14,13 @@ from agentmem.types import Namespace, Recall
 RUN_NAME = "agentmem.recall"
 
 
-def summary(recall: Recall, namespace: Namespace, *, content: bool) -> dict[str, Any]:
-    """What a recall did, as plain JSON; `agentmem recall --explain` prints the same of the same question."""
+def summary(recall: Recall, namespace: Namespace, at: datetime, *, content: bool) -> dict[str, Any]:
+    """What a recall at this moment did, as plain JSON, with the command that prints the same of the same question."""
     trace = recall.trace
     told: dict[str, Any] = {
         "namespace": list(namespace),
+        "at": at.isoformat(),
+        "repeat": _command(namespace, at, trace.budget_tokens, trace.query if content else "QUESTION"),
         "gate": trace.gate,
         "tiers": list(trace.tiers),
         "items": [
@@ -43,6 +47,12 @@ def summary(recall: Recall, namespace: Namespace, *, content: bool) -> dict[str,
     if content:
         told["query"], told["text"] = trace.query, recall.text
     return told
+
+
+def _command(namespace: Namespace, at: datetime, budget_tokens: int, question: str) -> str:
+    scope = [part for label in namespace for part in ("-n", label)]
+    given = ["--explain", *scope, "-b", str(budget_tokens), "--at", at.isoformat(), "--", question]
+    return shlex.join(["agentmem", "recall", *given])
 
 
 def show(told: dict[str, Any], config: RunnableConfig | None) -> None:
