@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,19 +28,9 @@ STATEMENTS = st.lists(
 _fresh = itertools.count()
 
 
-def url_of(kind: str, request: pytest.FixtureRequest) -> str:
-    return "sqlite://" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(DAY)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def memory(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Memory]:
-    with Memory(url_of(request.param, request), embedder="hash-16", clock=clock) as opened:
-        yield opened
+def memory(memory_on_each: Memory) -> Memory:
+    return memory_on_each
 
 
 def lives_in(memory: Memory, place: str, **said: Any) -> str:
@@ -139,13 +128,14 @@ def test_a_predicate_with_several_values_closes_nothing(memory: Memory) -> None:
 
 
 def test_another_subject_predicate_or_namespace_is_another_line(memory: Memory) -> None:
+    elsewhere = memory.namespace(*memory.current_namespace, "below")
     lives_in(memory, "Rome")
     lives_in(memory, "Paris", subject="Bob")
     lives_in(memory, "Oslo", predicate="was born in")
-    lives_in(memory.namespace("other"), "Lima")
+    lives_in(elsewhere, "Lima")
 
     assert holding(memory) == ["Rome", "Paris", "Oslo"]
-    assert holding(memory.namespace("other")) == ["Lima"]
+    assert holding(elsewhere) == ["Lima"]
 
 
 def test_history_shows_every_version_and_why_it_changed(memory: Memory, clock: ManualClock) -> None:
@@ -194,7 +184,8 @@ def test_an_export_keeps_lines_and_their_history(memory: Memory, tmp_path: Path,
     memory.note("Alice likes cats", subject="Alice", predicate="likes", exclusive=False)
     memory.export(tmp_path / "out.zip")
 
-    with Memory.restore(tmp_path / "out.zip", tmp_path / "copy.db", clock=clock) as copy:
+    mine = memory.current_namespace
+    with Memory.restore(tmp_path / "out.zip", tmp_path / "copy.db", namespace=mine, clock=clock) as copy:
         assert copy.notes() == memory.notes()
         assert copy.history("oslo") == memory.history("oslo")
         assert holding(copy, "2021-07-01") == ["London"]
@@ -205,7 +196,8 @@ def test_an_export_keeps_lines_and_their_history(memory: Memory, tmp_path: Path,
 def test_an_import_finds_its_place_among_what_is_here(
     memory: Memory, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Memory("sqlite://", embedder="hash-16", clock=clock) as other:
+    mine = memory.current_namespace
+    with Memory("sqlite://", namespace=mine, embedder="hash-16", clock=clock) as other:
         lives_in(other, "Rome", id="rome", valid_from="2020-01-01")
         other.export(tmp_path / "other.zip")
     lives_in(memory, "Paris", id="paris", valid_from="2021-01-01")
@@ -217,7 +209,8 @@ def test_an_import_finds_its_place_among_what_is_here(
     assert [action for id_, action, _ in told(memory, "rome") if id_ == "rome"] == ["noted", "closed"]
 
 
-def test_another_embedder_changes_no_version(memory: Memory) -> None:
+def test_another_embedder_changes_no_version(memory_of_its_own: Memory) -> None:
+    memory = memory_of_its_own
     lives_in(memory, "Rome", id="rome", valid_from="2020-01-01")
     lives_in(memory, "Paris", id="paris")
 
