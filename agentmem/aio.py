@@ -26,6 +26,8 @@ from agentmem.types import (
     Event,
     ForgetReport,
     HistoryEntry,
+    Lifecycle,
+    Maintenance,
     MemoryKind,
     Namespace,
     Note,
@@ -179,6 +181,14 @@ class AsyncMemory:
     async def stats(self) -> Stats:
         """See `Memory.stats`."""
         return await self._run((await self._ready()).stats)
+
+    async def lifecycle(self) -> Lifecycle:
+        """See `Memory.lifecycle`."""
+        return await self._run((await self._ready()).lifecycle)
+
+    async def maintain(self, *, dry_run: bool = False) -> Maintenance:
+        """See `Memory.maintain`."""
+        return await self._run((await self._ready()).maintain, dry_run=dry_run)
 
     async def check(self, *, deep: bool = False) -> list[str]:
         """See `Memory.check`."""

@@ -25,6 +25,7 @@ from agentmem.types import (
     Event,
     ForgetReport,
     HistoryEntry,
+    Lifecycle,
     Namespace,
     NewEvent,
     Note,
@@ -186,6 +187,16 @@ class Progress:
     state: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MaintenanceStep:
+    """A stretch of vectors that was looked at: how many fell to which precision, and what must be made anew."""
+
+    seen: int
+    lowered: Mapping[Precision, int]
+    rising: int
+    texts: tuple[tuple[int, str], ...]
+
+
 class Store(Protocol):
     """Where memory lives. Every call is for one namespace and never sees another.
 
@@ -342,6 +353,23 @@ class Store(Protocol):
 
     def edges(self, namespace: Namespace, nodes: Sequence[int] | None = None) -> list[Edge]:
         """Edges that touch one of these entities, or all; those of an alias are its entity's."""
+
+    def recalled(self, namespace: Namespace, events: Mapping[str, Sequence[datetime]]) -> None:
+        """Strengthen events by the moments they were recalled at; ids that are gone are skipped."""
+
+    def lifecycle(self, namespace: Namespace, now: datetime) -> Lifecycle:
+        """How well a namespace is held at this moment, and in which precisions it is kept."""
+
+    def maintain(self, namespace: Namespace, now: datetime, *, dry_run: bool) -> Iterator[MaintenanceStep]:
+        """Lower vectors to what their retention asks for, a transaction a step; tell which should be finer."""
+
+    def raise_vectors(
+        self, namespace: Namespace, keys: Sequence[int], rows: Vectors, *, embedder: str = ""
+    ) -> int:
+        """Put vectors made anew in place of coarser ones; returns how many were still there.
+
+        Raises `EmbedderMismatchError` as `nearest` does.
+        """
 
     def stats(self, namespace: Namespace) -> Stats:
         """What a namespace holds."""

@@ -32,6 +32,7 @@ from agentmem.errors import (
 )
 from agentmem.keys import Key, find_key
 from agentmem.read.recall import Recaller
+from agentmem.recall_log import RecallLog
 from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
 from agentmem.registry import load, names
 from agentmem.types import Namespace
@@ -119,6 +120,8 @@ class Core:
         self._waiting_lock = threading.Lock()
         self._moving = self._lock()
         self.deriver = Deriver(self.store, self._lock())
+        # notes taken before a fork are the parent's to write
+        self.recall_log = RecallLog(self.store)
         self._executor = self._bridge or ThreadPoolExecutor(len(CHANNELS), thread_name_prefix="agentmem")
 
     def _lock(self) -> AbstractContextManager[object]:
@@ -225,4 +228,5 @@ class Core:
             self._closed = True
             self._executor.shutdown()
             self.deriver.before_close()
+            self.recall_log.flush()
             self.store.close()

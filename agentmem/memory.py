@@ -18,7 +18,7 @@ from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
 from agentmem.latents import LatentStore
-from agentmem.lookup import Lookup, positive
+from agentmem.lookup import positive
 from agentmem.read.recall import ALL_TIERS
 from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
@@ -32,6 +32,7 @@ from agentmem.types import (
     Receipt,
     Tier,
 )
+from agentmem.upkeep import Upkeep
 from agentmem.versions import version_key
 from agentmem.write.messages import check_text, read_messages
 from agentmem.write.passages import note_passage
@@ -40,7 +41,7 @@ DEFAULT_SESSION = "default"
 DEFAULT_BUDGET_TOKENS = 1000
 
 
-class Memory(Lookup):
+class Memory(Upkeep):
     """A memory in one place, seen through one namespace. Safe to share between threads.
 
     Args:
@@ -152,7 +153,9 @@ class Memory(Lookup):
         """
         self._core.check_open()
         events = read_messages(messages, session, role)
-        return self._core.run(lambda wiring: wiring.ingest.remember(self._namespace, events, progress))
+        receipt = self._core.run(lambda wiring: wiring.ingest.remember(self._namespace, events, progress))
+        self._core.recall_log.after_write(self._core.clock.now())
+        return receipt
 
     def note(
         self,
@@ -280,7 +283,9 @@ class Memory(Lookup):
                 explain=explain,
             )
 
-        return self._core.run(answer)
+        found = self._core.run(answer)
+        self._core.recall_log.add(self._namespace, found.source_ids, self._core.clock.now())
+        return found
 
     def forget(
         self,

@@ -45,6 +45,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dense": "agentmem.read.channels.dense:DenseChannel",
         "lexical": "agentmem.read.channels.lexical:LexicalChannel",
     },
+    "datasets": {
+        "locomo": "agentmem.evals.locomo:load",
+    },
     "evals": {
         "locomo": "agentmem.evals.commands:locomo",
         "demo": "agentmem.evals.commands:demo",

@@ -302,3 +302,33 @@ class ArchiveReport:
     events: int
     memories: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How well a namespace is held at a moment, and what that costs.
+
+    `retention` counts events by tenths of R, the least held first. `precisions` counts vectors as they are kept,
+    `wanted` events by the precision, and `kv_tiers` events by the KV tier, that their retention asks for.
+    """
+
+    namespace: Namespace
+    at: datetime
+    retention: tuple[int, ...]
+    precisions: Mapping[str, int]
+    wanted: Mapping[str, int]
+    kv_tiers: Mapping[str, int]
+    vector_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What a `maintain` did, or with `dry_run` would do: vectors by the precision they fell to, and made anew."""
+
+    namespace: Namespace
+    vectors: int
+    lowered: Mapping[str, int]
+    raised: int
+    bytes_before: int
+    bytes_after: int
+    dry_run: bool

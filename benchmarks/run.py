@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import encryption
 import indexes
 import items
+import precision
 import rivals
 import scale
 import store
@@ -39,6 +40,7 @@ _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
 _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "scale": lambda given, folder: scale.rows(given.size, folder, given.plot),
     "namespaces": lambda given, folder: scale.namespace_rows(given.namespaces, folder),
+    "precision": lambda given, folder: precision.rows(given.data, folder),
 }
 
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100_000, help="events in store, encryption and scale")
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
+    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision")
     parser.add_argument("--plot", type=Path, help="draw the growth here (.svg, .png); needs matplotlib")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     arguments = parser.parse_args()

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agentmem import Memory
+from agentmem.clock import ManualClock
 from agentmem.contracts import TextKind, Vectors
 from agentmem.core import check_archive
 from agentmem.embed.hashing import HashEmbedder
@@ -26,6 +28,7 @@ SECRET = "marzipan"
 LONG = "A long story. " * 150
 _SEEDED = 120
 _KEEP_INDEX_FROM = 100
+_UNTIL_INT4 = timedelta(days=80)
 Tell = Callable[[str], None]
 Words = dict[tuple[str, ...], dict[str, str]]
 
@@ -46,6 +49,7 @@ STEPS = (
     Step("note", {ME: {"n-cat": "Miso is a cat"}}),
     Step("remember without vectors", {ME: {"late": "The vectors of this come later."}}),
     Step("make the vectors"),
+    Step("maintain"),
     Step("forget", removes=("secret", "n-secret")),
     Step("export"),
     Step("import", {GUEST: {"g1": "Greetings from a guest.", "n-g1": "The guest is polite"}}),
@@ -108,6 +112,12 @@ def _act(memory: Memory, folder: Path, step: Step) -> None:
                 memory.remember({"id": "late", "content": step.adds[ME]["late"]})
         case "make the vectors":
             memory.recall("vectors")
+        case "maintain":
+            later = ManualClock(datetime.now(UTC) + _UNTIL_INT4)
+            with Memory(folder / "agent.db", namespace=ME, clock=later) as aged:
+                aged.maintain()
+                aged.recall("thing 3")
+                aged.maintain()
         case "forget":
             memory.forget(ids=["secret"])
         case "export":

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, literal, or_, select
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from . import schema, vectors
+from .precision import PRECISIONS, row_bytes
 
 N = schema.namespaces.c
 E = schema.events.c
@@ -18,13 +19,20 @@ M = schema.memories.c
 P = schema.passages.c
 V = schema.vectors.c
 S = schema.sources.c
+R = schema.recalls.c
 _SHOWN = 3
 
 
 def faults(connection: Connection) -> list[str]:
     """Every rule that is broken, with the first records that break it."""
     active = vectors.active_embedder(connection)
-    rules = {**_counters(), **_owners(), **_spans(), **_vectors(-1 if active is None else active[0])}
+    rules = {
+        **_counters(),
+        **_owners(),
+        **_spans(),
+        **_vectors(*((-1, 0) if active is None else (active[0], active[2]))),
+        **_recalls(),
+    }
     return [line for rule, statement in rules.items() for line in _broken(connection, rule, statement)]
 
 
@@ -99,8 +107,8 @@ def _spans() -> Mapping[str, Select[Any]]:
     }
 
 
-def _vectors(active: int) -> Mapping[str, Select[Any]]:
-    bytes_due = schema.embedders.c.dims * literal(4)
+def _vectors(active: int, dims: int) -> Mapping[str, Select[Any]]:
+    bytes_due = case({name: row_bytes(name, dims) for name in PRECISIONS}, value=V.precision, else_=-1)
     of_passage = and_(V.passage_pk == P.pk, V.embedder_pk == active)
     return {
         "vector {} belongs to no passage": select(V.pk)
@@ -109,13 +117,26 @@ def _vectors(active: int) -> Mapping[str, Select[Any]]:
         "vector {} lies in another namespace than its passage": select(V.pk)
         .join(schema.passages, P.pk == V.passage_pk)
         .where(V.namespace_pk != P.namespace_pk),
-        "vector {} has {} bytes instead of {}": select(V.pk, func.length(V.data), bytes_due)
-        .join(schema.embedders, schema.embedders.c.pk == V.embedder_pk)
-        .where(V.precision == "float32", func.length(V.data) != bytes_due),
+        "vector {} has {} bytes instead of {}": select(V.pk, func.length(V.data), bytes_due).where(
+            V.embedder_pk == active, func.length(V.data) != bytes_due
+        ),
         "passage {} has no vector and waits for none": select(P.pk)
         .outerjoin(schema.vectors, of_passage)
         .where(V.pk.is_(None), P.index_text.is_(None)),
         "passage {} waits for a vector that it has": select(P.pk)
         .join(schema.vectors, of_passage)
         .where(P.index_text.is_not(None)),
+    }
+
+
+def _recalls() -> Mapping[str, Select[Any]]:
+    return {
+        "the recalls of event {} lie in another namespace": select(E.id)
+        .join(schema.recalls, R.event_pk == E.pk)
+        .where(R.namespace_pk != E.namespace_pk),
+        "what recalls made of event {} cannot be: {} recalls, {} days": select(
+            E.id, R.recalls, R.stability_days
+        )
+        .join(schema.recalls, R.event_pk == E.pk)
+        .where(or_(R.recalls < 1, R.stability_days <= 0)),
     }

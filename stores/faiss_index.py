@@ -46,6 +46,7 @@ class _Entry:
 
     indexes: dict[Grade, Any] = field(default_factory=dict)
     last_pk: int = 0
+    highest_key: int = 0
     last_crc: int = 0
     epoch: int = 0
     saved: int = 0
@@ -62,7 +63,15 @@ class _Entry:
         return sum(map(faiss_kinds.size_bytes, self.indexes.values()))
 
     def add(self, batch: vectors.Batch, dims: int) -> None:
-        """Take in rows of the table."""
+        """Take in rows of the table, each in place of an older one of its passage."""
+        # a new passage has a higher key than any before it, so mostly there is nothing to look for
+        known = batch.keys[batch.keys <= self.highest_key]
+        if len(known):
+            for index in self.indexes.values():
+                index.remove_ids(known)
+            # worth writing again, though it has not grown
+            self.saved = min(self.saved, self.count)
+        self.highest_key = max(self.highest_key, int(batch.keys.max()))
         for grade, chosen in _by_grade(batch.coarse).items():
             if grade not in self.indexes:
                 self.indexes[grade] = faiss_kinds.exact(dims)
@@ -201,8 +210,12 @@ class VectorIndexes:
                 live = vectors.live_keys(connection, namespace.pk, embedder_pk, entry.last_pk)
                 entry.keep_only(live)
             entry.epoch = namespace.epoch
+        pending = vectors.count_after(connection, namespace.pk, embedder_pk, entry.last_pk)
+        if pending > max(entry.count, EXACT_LIMIT):
+            # most is new, or was replaced: building anew is cheaper, and has lists for what there is now
+            entry.indexes.clear()
+            entry.last_pk = entry.highest_key = entry.saved = 0
         largest = max((index.ntotal for index in entry.indexes.values()), default=0)
-        pending = vectors.count_after(connection, namespace.pk, embedder_pk, entry.last_pk, EXACT_LIMIT)
         if largest + pending > EXACT_LIMIT:
             _outgrow(connection, entry, namespace.pk, embedder_pk, dims)
         for batch in vectors.after(connection, namespace.pk, embedder_pk, entry.last_pk, dims):
@@ -266,6 +279,9 @@ class VectorIndexes:
             if name in indexes:
                 entry.indexes[name] = faiss_kinds.ready(indexes[name])
         entry.last_pk, entry.last_crc, entry.epoch = header["last_pk"], header["last_crc"], header["epoch"]
+        entry.highest_key = max(
+            (int(faiss_kinds.held_keys(i).max(initial=0)) for i in entry.indexes.values()), default=0
+        )
         entry.saved = entry.count
 
 

@@ -93,3 +93,10 @@ def below(connection: Connection, prefix: Namespace) -> list[Namespace]:
             (paths == opened + "]") | ((paths >= opened + ",") & (paths < opened + "-"))
         )
     return sorted(decode(path) for path in connection.execute(statement).scalars())
+
+
+def holding(connection: Connection, passages: int) -> set[Namespace]:
+    """The namespaces that hold at least so many passages."""
+    columns = schema.namespaces.c
+    found = connection.execute(select(columns.path).where(columns.passages >= passages)).scalars()
+    return {decode(path) for path in found}

@@ -63,6 +63,20 @@ def passage_texts(database: Database, batch: int) -> Iterator[list[tuple[int, st
         yield [(row.pk, texts[row.pk]) for row in rows if row.pk in texts]
 
 
+def texts_of(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str]]:
+    """Keys and index texts of these passages, read anew from events and notes."""
+    return [
+        found
+        for chunk in chunks(keys)
+        for found in _index_texts(
+            connection,
+            connection.execute(
+                select(P.pk, P.event_pk, P.memory_pk, P.start).where(P.pk.in_(chunk)).order_by(P.pk)
+            ).all(),
+        ).items()
+    ]
+
+
 def _index_texts(connection: Connection, rows: Sequence[Row[Any, Any, Any, Any]]) -> dict[int, str]:
     found: dict[int, str] = {}
     by_event: dict[int, dict[int, int]] = {}

@@ -151,9 +151,20 @@ vectors = Table(
     Column("precision", String, nullable=False),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("passage_pk", "embedder_pk"),
-    # the key comes last by itself, so the newest row and the order of storing are read off the index
-    Index("ix_vectors_scan", "namespace_pk", "embedder_pk"),
+    # so that the newest row, the order of storing, and which passages have what are read without a vector
+    Index("ix_vectors_scan", "namespace_pk", "embedder_pk", "pk", "passage_pk", "precision"),
     sqlite_autoincrement=True,
+)
+
+# what recalls made of an event; one never recalled has no row
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("event_pk", _Key, ForeignKey("events.pk", ondelete="CASCADE"), primary_key=True),
+    _namespace(),
+    Column("stability_days", Float, nullable=False),
+    Column("recalls", Integer, nullable=False),
+    Column("last_recalled_at", BigInteger, nullable=False),
 )
 
 changes = Table(

@@ -32,14 +32,16 @@ from . import (
     vectors,
 )
 from .blobs import Blobs, blobs_at
-from .derived import DerivedRows
 from .latents import SqlLatents
+from .lifecycle_rows import LifecycleRows
 from .parts import Database, LexicalSearch, VectorSearch
 
 LATENTS_PLACE = "latents_place"
+# from so many passages on a namespace is brought up to date before the store closes
+LARGE = 20_000
 
 
-class SqlStore(DerivedRows):
+class SqlStore(LifecycleRows):
     """Implements `agentmem.contracts.Store`."""
 
     def __init__(self, database: Database, lexical: LexicalSearch, indexes: VectorSearch) -> None:
@@ -296,12 +298,17 @@ class SqlStore(DerivedRows):
         with self._database.read() as connection:
             return [*check.faults(connection), *self._lexical.faults(connection)]
 
+    def _large(self) -> set[Namespace]:
+        """The namespaces large enough for an index of their own on disk."""
+        with self._database.read() as connection:
+            return namespaces.holding(connection, LARGE)
+
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            for namespace in self._written:
+            for namespace in self._written & self._large():
                 with self._in(namespace) as (connection, row):
                     if row is not None and self._embedder is not None:
                         self._indexes.follow(connection, row, self._embedder)

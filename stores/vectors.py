@@ -19,7 +19,8 @@ from .precision import COARSE, PRECISIONS, Codec
 
 V = schema.vectors.c
 _ACTIVE = "embedder"
-_ROTATION = "rotation_seed"
+# codes in stores depend on it, so it never changes
+_ROTATION_SEED = 0
 _BATCH = 4096
 _COARSE = sorted(COARSE)
 # read as the driver gives it: the type's own conversion copies every row
@@ -124,7 +125,7 @@ def after(
     )
     while found := connection.execute(statement.where(V.pk > last_pk)).all():
         last_pk = found[-1][0]
-        yield _batch(connection, found, dims)
+        yield _batch(found, dims)
 
 
 def count_after(
@@ -150,34 +151,33 @@ def sample(
             select(V.pk, V.passage_pk, V.precision, _RAW).where(V.pk.in_(chunk)).order_by(V.pk)
         )
     ]
-    return _batch(connection, found, dims), len(pks)
+    return _batch(found, dims), len(pks)
 
 
-def _batch(connection: Connection, found: Sequence[Any], dims: int) -> Batch:
+def _batch(found: Sequence[Any], dims: int) -> Batch:
     keys = np.fromiter((row[1] for row in found), dtype=np.int64, count=len(found))
     names = np.array([row[2] for row in found], dtype=str)
-    rows = _decoded(connection, names, [row[3] for row in found], dims)
+    rows = _decoded(names, [row[3] for row in found], dims)
     return Batch(keys, rows, np.isin(names, _COARSE), found[-1][0], found[-1][3])
 
 
-def _decoded(connection: Connection, names: NDArray[np.str_], data: Sequence[bytes], dims: int) -> Vectors:
+def _decoded(names: NDArray[np.str_], data: Sequence[bytes], dims: int) -> Vectors:
     """Rows `[n, dims]` from what is stored in the precisions `names`."""
     if (names == "float32").all():
         return np.frombuffer(b"".join(data), dtype=np.float32).reshape(-1, dims)
-    codec = Codec(dims, rotation_seed(connection))
+    decoder = codec(dims)
     rows = np.empty((len(data), dims), dtype=np.float32)
     for name in PRECISIONS:
         places = np.flatnonzero(names == name).tolist()
         if places:
             codes = np.frombuffer(b"".join(data[place] for place in places), dtype=np.uint8)
-            rows[places] = codec.decode(codes.reshape(len(places), -1), name)
+            rows[places] = decoder.decode(codes.reshape(len(places), -1), name)
     return rows
 
 
-def rotation_seed(connection: Connection) -> int:
-    """The seed of the rotation in which this store's vectors lose precision."""
-    value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == _ROTATION)).scalar()
-    return int(value or 0)
+def codec(dims: int) -> Codec:
+    """What encodes and decodes vectors of lower precision, in every store alike."""
+    return Codec(dims, _ROTATION_SEED)
 
 
 def newest(connection: Connection, namespace_pk: int, embedder_pk: int) -> int:
@@ -208,7 +208,7 @@ def of_passages(
         )
     ]
     names = np.array([row[1] for row in found], dtype=str)
-    rows = _decoded(connection, names, [row[2] for row in found], dims)
+    rows = _decoded(names, [row[2] for row in found], dims)
     return np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)), rows
 
 

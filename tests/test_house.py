@@ -24,9 +24,9 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 LAYERS = (
     {"errors", "faults"},
     {"clock", "types", "latents", "quote"},
-    {"contracts", "registry", "config", "keys", "terms", "tokens", "versions", "items"},
+    {"contracts", "registry", "config", "keys", "retention", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
-    {"core", "encryption", "reembed", "lookup", "memory", "aio"},
+    {"core", "encryption", "maintain", "reembed", "lookup", "recall_log", "upkeep", "memory", "aio"},
     {"cli"},
 )
 

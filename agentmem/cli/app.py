@@ -27,6 +27,7 @@ from agentmem.cli import (
     events,
     forget,
     latents,
+    lifecycle,
     recall,
     remember,
     render,
@@ -51,6 +52,7 @@ app.command()(forget.forget)
 app.command()(events.events)
 app.command()(events.history)
 app.command()(events.stats)
+app.command()(lifecycle.maintain)
 app.command()(entities.entities)
 app.command()(episodes.episodes)
 app.command()(archive.rebuild)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agentmem.cli import render
+from agentmem.cli import lifecycle, render
 from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
 from agentmem.cli.progress import Bar
 from agentmem.memory import Memory
@@ -76,6 +77,15 @@ def stats(
     everyone: Annotated[
         bool, typer.Option("--all", help="Every namespace of the store, one after the other.")
     ] = False,
+    with_lifecycle: Annotated[
+        bool, typer.Option("--lifecycle", help="Also retention, precisions of vectors, and KV tiers.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw the lifecycle here (.png, .svg); needs matplotlib."
+        ),
+    ] = None,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -85,12 +95,25 @@ def stats(
     with Bar("counting"), open_memory(db, namespace, embedder) as memory:
         views = [memory.namespace(*parts) for parts in memory.namespaces()] if everyone else [memory]
         found = [view.stats() for view in views]
+        held = [view.lifecycle() for view in views] if with_lifecycle or plot else []
+    if plot is not None:
+        lifecycle.plot(held, plot)
     if as_json:
-        render.print_json({"namespaces": found} if everyone else found[0])
+        values = [
+            {**render.fields_of(item), **({"lifecycle": held[place]} if held else {})}
+            for place, item in enumerate(found)
+        ]
+        render.print_json({"namespaces": values} if everyone else values[0])
         return
     tables = [
-        render.table({**_flat(render.fields_of(item)), "namespace": "/".join(item.namespace)})
-        for item in found
+        render.table(
+            {
+                **_flat(render.fields_of(item)),
+                "namespace": "/".join(item.namespace),
+                **(lifecycle.rows(held[place]) if held else {}),
+            }
+        )
+        for place, item in enumerate(found)
     ]
     if tables:
         render.print_text("\n\n".join(tables))
