@@ -33,6 +33,7 @@ from agentmem.types import (
     Note,
     Recall,
     Receipt,
+    RefineReport,
     Stats,
     Tier,
 )
@@ -162,13 +163,17 @@ class AsyncMemory:
         self, *, session: str | None = None, after_seq: int = -1, limit: int | None = None
     ) -> list[Episode]:
         """See `Memory.episodes`."""
-        return await asyncio.to_thread(
+        return await self._run(
             (await self._ready()).episodes, session=session, after_seq=after_seq, limit=limit
         )
 
+    async def refine(self, *, limit: int | None = None) -> RefineReport:
+        """See `Memory.refine`."""
+        return await self._run((await self._ready()).refine, limit=limit)
+
     async def rebuild(self) -> int:
         """See `Memory.rebuild`."""
-        return await asyncio.to_thread((await self._ready()).rebuild)
+        return await self._run((await self._ready()).rebuild)
 
     async def entities(self, *names: str, limit: int | None = None) -> list[Entity]:
         """See `Memory.entities`."""

@@ -67,6 +67,17 @@ class Embedder(Protocol):
         """Unit rows `[len(texts), dims]`, float32. Raises `EmbedderError` where the model fails."""
 
 
+class LLM(Protocol):
+    """A language model. Never asked while something is remembered or recalled; what it answers is checked."""
+
+    @property
+    def name(self) -> str:
+        """Which model it is, for what it worded."""
+
+    def complete(self, system: str, prompt: str) -> str:
+        """Its answer. Raises `LLMError` where it fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A span of an event's content (or a whole note), as it is indexed: the unit of ranking."""

@@ -143,6 +143,10 @@ class Core:
             Recaller(self.store, embedder, self.tokenizer, channels, self._executor, self.clock),
         )
 
+    def beside(self, act: Callable[[], T]) -> T:
+        """Do what waits for something else than the store; on an event loop beside it, so that the loop stays free."""
+        return act() if self._bridge is None else self._bridge.in_thread(act)
+
     def check_open(self) -> None:
         """Raise `ClosedError` once closed."""
         if self._closed:

@@ -11,6 +11,7 @@ AgentMemError
 ├── UnsupportedModelError (ValueError)    a language model's cache or attention is not one that we know
 ├── EmbedderError (RuntimeError)          the embedder failed or returned nonsense
 │   └── EmbedderMismatchError             the store was built with another embedder
+├── LLMError (RuntimeError)               the language model failed or answered nonsense
 ├── ClosedError (RuntimeError)            this memory has been closed
 ├── EvalDataError (ValueError)            an evaluation's data is absent or not in its format
 ├── PeerUnavailableError (RuntimeError)   another memory system cannot be run beside ours here
@@ -103,6 +104,10 @@ class EmbedderMismatchError(EmbedderError):
         )
         self.stored = stored
         self.given = given
+
+
+class LLMError(AgentMemError, RuntimeError):
+    """The language model failed or answered nonsense; what it was asked about is as it was."""
 
 
 class ClosedError(AgentMemError, RuntimeError):

@@ -18,6 +18,7 @@ from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
 from agentmem.latents import LatentStore
+from agentmem.llm import as_llm
 from agentmem.lookup import positive
 from agentmem.read.recall import ALL_TIERS
 from agentmem.reembed import reembed
@@ -49,7 +50,7 @@ class Memory(Upkeep):
         namespace: whose memory this is; nothing is ever read or written outside it.
         embedder: a sentence-transformers name or folder, `"hash"`, or your own `Embedder`. None takes what
             the store was built with, else the best that is installed.
-        llm: reserved for parts that may use one; nothing does yet.
+        llm: what `refine` asks: a LangChain chat model, or a function from prompt to answer. Nothing needs one.
         tokenizer: what budgets are counted in: None, an object with `encode`, or `str -> int`.
         clock: where `now` comes from.
         key: encrypts the file: a passphrase, 32 random bytes, or a function that gives one of these. None looks in
@@ -74,14 +75,13 @@ class Memory(Upkeep):
         *,
         namespace: Sequence[str] = DEFAULT_NAMESPACE,
         embedder: str | Embedder | None = None,
-        llm: None = None,
+        llm: Any = None,
         tokenizer: Any = None,
         clock: Clock | None = None,
         key: Key | None = None,
         bridge: AsyncBridge | None = None,
     ) -> None:
-        if llm is not None:
-            raise InvalidInputError("no part of this version uses an LLM; leave llm=None")
+        self._llm = as_llm(llm)
         self._namespace = check_namespace(namespace)
         self._core = Core(
             store_url(url), embedder, as_tokenizer(tokenizer), clock or SystemClock(), key, bridge
@@ -119,6 +119,7 @@ class Memory(Upkeep):
         view = object.__new__(type(self))
         view._namespace = check_namespace(parts)
         view._core = self._core
+        view._llm = self._llm
         view._owner = False
         return view
 

@@ -148,6 +148,19 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
+class RefineReport:
+    """What a language model did to episodes: how many stretches it was asked about, how many episodes it worded,
+    how many boundaries came or went, and how many episodes are `left` as they were; `failed` says why.
+    """
+
+    asked: int = 0
+    refined: int = 0
+    moved: int = 0
+    left: int = 0
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What `remember` stored; everything named here is durable."""
 

@@ -128,6 +128,17 @@ def add(
     return True
 
 
+def _places(connection: Connection, namespace_pk: int, found: Sequence[Episode]) -> list[int]:
+    """The positions of the events of episodes; one that two hold stands twice."""
+    return sorted(
+        seq
+        for episode in found
+        for seq in connection.execute(
+            _in_range(namespace_pk, episode, E.seq).select_from(schema.events)
+        ).scalars()
+    )
+
+
 def _is_whole(connection: Connection, namespace_pk: int, episode: Episode) -> bool:
     statement = _in_range(namespace_pk, episode, func.count()).select_from(schema.events)
     return bool(connection.execute(statement).scalar_one() == episode.events)
@@ -167,8 +178,11 @@ def _values(namespace_pk: int, episode: Episode) -> dict[str, Any]:
 def replace(
     connection: Connection, namespace_pk: int, old: Sequence[Episode], new: Sequence[Episode]
 ) -> bool:
-    """Other episodes over the same events; False, and nothing done, where the old ones have changed."""
+    """Other episodes over the same events; False, and nothing done, where the old ones have changed, or the new ones
+    are not over the same events."""
     namespace = old[0].namespace if old else ()
+    if _places(connection, namespace_pk, old) != _places(connection, namespace_pk, new):
+        return False
     if read(connection, namespace_pk, namespace, ids=[episode.id for episode in old]) != list(old):
         return False
     if not all(_is_whole(connection, namespace_pk, episode) for episode in new):

@@ -24,7 +24,7 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 LAYERS = (
     {"errors", "faults"},
     {"clock", "types", "latents", "quote"},
-    {"contracts", "registry", "config", "keys", "retention", "terms", "tokens", "versions", "items"},
+    {"contracts", "registry", "config", "keys", "llm", "retention", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
     {"core", "encryption", "maintain", "reembed", "lookup", "recall_log", "upkeep", "memory", "aio"},
     {"cli"},

@@ -326,6 +326,6 @@ def test_text_that_spells_a_special_token_can_be_counted() -> None:
         assert memory.get("e1").token_count == 21  # type: ignore[union-attr]
 
 
-def test_an_llm_is_refused_while_no_part_uses_one() -> None:
-    with pytest.raises(InvalidInputError, match="llm"):
-        Memory("sqlite://", embedder="hash", llm=object())  # type: ignore[arg-type]
+def test_what_is_no_language_model_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="llm is a LangChain chat model"):
+        Memory("sqlite://", embedder="hash", llm=object())

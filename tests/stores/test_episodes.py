@@ -288,6 +288,30 @@ def test_an_episode_takes_up_its_life_after_a_rebuild(memory: Memory) -> None:
     assert memory.episodes() == [lived]
 
 
+def test_episodes_may_be_replaced_by_others_over_the_same_events(memory: Memory) -> None:
+    memory.remember(days(3))
+    first, second = memory.episodes()
+    whole = replace(first, last_seq=second.last_seq, events=8, title="Both")
+    store: Store = memory._core.store
+
+    assert store.replace_episodes(memory.current_namespace, [first, second], [whole])
+    assert memory.episodes() == [whole]
+    assert store.replace_episodes(memory.current_namespace, [whole], [first, second])
+    assert memory.episodes() == [first, second]
+
+
+def test_episodes_are_not_replaced_by_ones_that_leave_an_event_out_or_hold_one_twice(memory: Memory) -> None:
+    memory.remember(days(3))
+    first, second = memory.episodes()
+    store: Store = memory._core.store
+    short = replace(first, last_seq=first.last_seq - 1, events=3)
+    long = replace(first, last_seq=second.first_seq, events=5)
+
+    assert not store.replace_episodes(memory.current_namespace, [first], [short])
+    assert not store.replace_episodes(memory.current_namespace, [first, second], [long, second])
+    assert memory.episodes() == [first, second]
+
+
 def test_episodes_are_not_replaced_where_they_have_changed_or_miss_an_event(memory: Memory) -> None:
     memory.remember(days(3))
     first, second = memory.episodes()

@@ -22,7 +22,7 @@ def run(task: Coroutine[Any, Any, Any]) -> Any:
 
 def test_every_verb_works_as_a_coroutine(postgres_url: str, tmp_path: Any) -> None:
     async def story() -> list[object]:
-        async with AsyncMemory(postgres_url, embedder="hash") as memory:
+        async with AsyncMemory(postgres_url, embedder="hash", llm=str.upper) as memory:
             await memory.remember({"id": "e1", "content": "I adopted a cat."}, session="s1")
             note = await memory.note("Alice has a cat", sources=["e1"])
             found = await memory.recall("cat", budget_tokens=300, k=2)
@@ -40,6 +40,9 @@ def test_every_verb_works_as_a_coroutine(postgres_url: str, tmp_path: Any) -> No
                 (await memory.export(tmp_path / "out.zip")).events,
                 (await memory.import_(tmp_path / "out.zip")).events,
                 await memory.check(deep=True),
+                await memory.rebuild(),
+                (await memory.episodes(), await memory.entities("Alice")),
+                (await memory.refine()).asked,
                 (await memory.forget(ids=["e1"])).event_ids,
             ]
 
@@ -55,6 +58,9 @@ def test_every_verb_works_as_a_coroutine(postgres_url: str, tmp_path: Any) -> No
         1,
         0,
         [],
+        1,
+        ([], []),
+        0,
         ("e1",),
     ]
 
