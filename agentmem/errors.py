@@ -22,6 +22,7 @@ AgentMemError
     ├── ReadOnlyStoreError                the database cannot be written
     ├── StoreFullError                    no space is left on the device
     ├── StoreBusyError                    another process kept the write lock too long
+    ├── StoreUnreachableError             the database's server cannot be reached, or the connection was lost
     ├── CorruptLatentError                the file of a latent is missing or damaged
     ├── FingerprintMismatchError          a latent was made by another model or in another layout
     └── ArchiveError                      an export is damaged, or not one of ours
@@ -174,6 +175,13 @@ class FingerprintMismatchError(StoreError):
         )
         self.stored = stored
         self.given = given
+
+
+class StoreUnreachableError(StoreError):
+    """The database's server cannot be reached, or the connection to it was lost: worth trying again.
+
+    A write under way was undone as a whole, unless the message says that it may have been stored.
+    """
 
 
 class ArchiveError(StoreError):

@@ -9,8 +9,9 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -52,23 +53,37 @@ class ThrowawayServer:
         postmaster.send_signal(signal.SIGQUIT)
         postmaster.wait(_PATIENCE_S)
 
-    def kill_backend(self) -> bool:
-        """Kill the process that serves one client, which makes the server restart itself; whether there was one."""
-        # while it restarts itself it lets nobody in
-        try:
-            found = self.sql(
+    def kill_backend(self) -> None:
+        """Kill the process that serves some client, if there is one; the server then drops all and recovers."""
+        with psycopg.connect(
+            host=self.folder, dbname="postgres", user="postgres", autocommit=True
+        ) as watcher:
+            found = watcher.execute(
                 "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
                 "AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
-            )
-        except psycopg.OperationalError:
-            return False
-        for (pid,) in found:
-            os.kill(int(str(pid)), signal.SIGKILL)
-        return bool(found)
+            ).fetchone()
+            if found is None:
+                return
+            os.kill(found[0], signal.SIGKILL)
+            with suppress(psycopg.OperationalError):
+                while True:
+                    watcher.execute("SELECT pg_sleep(0.01)")
+        self._wait()
 
     def restart(self) -> None:
-        """Start it again after a crash; it recovers from its log before this returns."""
+        """Start it again after a crash; it has recovered from its log when this returns."""
         self._running.ensure_postgres_running()
+
+    def _wait(self) -> None:
+        give_up = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self.sql("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
 
 
 @contextmanager

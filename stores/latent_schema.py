@@ -33,9 +33,10 @@ latents = Table(
 latent_sources = Table(
     "latent_sources",
     metadata,
-    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), nullable=False),
     Column("latent_pk", _Key, ForeignKey("latents.pk", ondelete="CASCADE"), primary_key=True),
     Column("event_pk", _Key, ForeignKey("events.pk", ondelete="CASCADE"), primary_key=True),
+    # after the key: before it, SQLite 3.40 takes it for NULL in its integrity check
+    Column("namespace_pk", _Key, ForeignKey("namespaces.pk"), nullable=False),
     Index("ix_latent_sources_event", "event_pk"),
     sqlite_with_rowid=False,
 )

@@ -24,7 +24,7 @@ from sqlalchemy.util import await_only
 from agentmem.types import Namespace
 
 from . import namespaces
-from .postgres_errors import translated
+from .postgres_errors import committing, translated
 from .postgres_url import PostgresUrl
 
 EVERYTHING = "*"
@@ -90,6 +90,8 @@ class PostgresDatabase:
         begin = f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s';{self._settings(namespace)};{locks}"
         with self._transaction(begin) as connection:
             yield connection
+            with committing(self.url):
+                connection.commit()
 
     def awaited(self) -> PostgresDatabase:
         """The same schema over connections of its own, which are awaited inside `greenlet_spawn`."""

@@ -9,7 +9,13 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from agentmem.errors import ReadOnlyStoreError, StoreBusyError, StoreError, StoreFullError
+from agentmem.errors import (
+    ReadOnlyStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreUnreachableError,
+)
 
 _DOCS = "see docs/postgres.md"
 # by SQLSTATE, or its first two characters: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -34,9 +40,17 @@ _KNOWN: dict[str, tuple[Callable[[str], StoreError], str]] = {
         "another writer held its lock too long; find it in pg_stat_activity, or try again",
     ),
     "57014": (StoreBusyError, "the statement ran into statement_timeout; raise it for this role"),
-    "57P": (StoreError, "the server is shutting down or restarting; nothing was stored, try again"),
+    "57P": (
+        StoreUnreachableError,
+        "the server ended the connection, or lets nobody in; a write under way was undone, try again",
+    ),
+    "08": (StoreUnreachableError, "the connection was lost; a write under way was undone, try again"),
     "40": (StoreBusyError, "two writers crossed and this one gave way; nothing was stored, try again"),
 }
+
+# libpq's and psycopg's words for a session that was there; where there was none they begin otherwise
+_NEVER_THERE = "connection failed"
+_LOST = ("closed the connection", "the connection is", "could not receive", "could not send", "ssl ")
 
 
 @contextmanager
@@ -52,6 +66,22 @@ def translated(where: str) -> Iterator[None]:
         raise explain(where, error.orig or error) from error
     except psycopg.Error as error:
         raise explain(where, error) from error
+
+
+@contextmanager
+def committing(where: str) -> Iterator[None]:
+    """Say so where the connection is lost while the server commits, for then nobody knows whether it has."""
+    try:
+        yield
+    except DBAPIError as error:
+        explained = explain(where, error.orig or error)
+        if not isinstance(explained, StoreUnreachableError):
+            raise
+        raise StoreUnreachableError(
+            f"{where}: the connection was lost while a write was being committed: it is stored or undone, as a "
+            "whole. Do it again: words remembered twice are stored once, and so is a note with an id of yours "
+            f"({_first_line(error.orig or error)})"
+        ) from error
 
 
 def explain(where: str, error: BaseException) -> StoreError:
@@ -74,7 +104,10 @@ def _unreachable(where: str, error: psycopg.OperationalError) -> StoreError:
             return StoreError(f"{where}: {_KNOWN[key][1]} ({_first_line(error)})")
     if "too many" in words or "remaining connection slots" in words:
         return StoreBusyError(f"{where}: {_KNOWN['53300'][1]} ({_first_line(error)})")
-    return StoreError(
+    if not words.startswith(_NEVER_THERE) and any(sign in words for sign in _LOST):
+        kind, advice = _KNOWN["08"]
+        return kind(f"{where}: {advice} ({_first_line(error)})")
+    return StoreUnreachableError(
         f"cannot reach PostgreSQL at {where}: check that the server runs and the URL's host and port "
         f"({_first_line(error)})"
     )

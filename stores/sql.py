@@ -13,7 +13,12 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from agentmem.contracts import Passage, PreparedEvent, Scored, Selection, StoredPassage, Vectors
-from agentmem.errors import EmbedderMismatchError, InvalidInputError, ReadOnlyStoreError
+from agentmem.errors import (
+    EmbedderMismatchError,
+    InvalidInputError,
+    ReadOnlyStoreError,
+    StoreUnreachableError,
+)
 from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Namespace, Note, Stats
 
@@ -318,7 +323,8 @@ class SqlStore(LifecycleRows):
             point("close.saved")
             self._database.tidy()
             point("close.tidied")
-        except ReadOnlyStoreError:
+        except (ReadOnlyStoreError, StoreUnreachableError):
+            # what is kept here can be made again
             pass
         finally:
             self._database.close()

@@ -341,6 +341,12 @@ def test_a_place_whose_package_is_missing_names_it() -> None:
         blobs.blobs_at("abfs://container/agent")
 
 
+def test_a_store_with_latents_passes_the_integrity_check(held: Memory, latents: LatentStore) -> None:
+    latents.put(ME, "e1", KEYS, **KIND)
+
+    assert held.check(deep=True) == []
+
+
 def test_latents_of_an_encrypted_memory_are_sealed_through_every_change_of_key(database: Path) -> None:
     pytest.importorskip("sqlcipher3", reason="the extra 'encryption' is not installed")
     words = np.frombuffer(b"zanzibar", dtype=np.uint8)

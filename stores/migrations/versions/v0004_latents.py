@@ -32,9 +32,10 @@ def upgrade() -> None:
     op.create_index("ix_latents_file", "latents", ["file"])
     op.create_table(
         "latent_sources",
-        sa.Column("namespace_pk", _KEY, sa.ForeignKey("namespaces.pk"), nullable=False),
         sa.Column("latent_pk", _KEY, sa.ForeignKey("latents.pk", ondelete="CASCADE"), primary_key=True),
         sa.Column("event_pk", _KEY, sa.ForeignKey("events.pk", ondelete="CASCADE"), primary_key=True),
+        # after the key: before it, SQLite 3.40 takes it for NULL in its integrity check
+        sa.Column("namespace_pk", _KEY, sa.ForeignKey("namespaces.pk"), nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_latent_sources_event", "latent_sources", ["event_pk"])
