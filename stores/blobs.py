@@ -5,19 +5,22 @@ A file is written whole or not at all, and is never changed: the same name alway
 
 from __future__ import annotations
 
+import errno
 import mmap
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agentmem.errors import MissingExtraError, StoreError
+from agentmem.errors import MissingExtraError, ReadOnlyStoreError, StoreError, StoreFullError
 
 from .whole_file import whole_file
 
 Piece = bytes | memoryview
 _SUFFIX = ".safetensors"
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_LOCKED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Found(NamedTuple):
@@ -69,7 +72,11 @@ class LocalBlobs:
         return str(self._folder)
 
     def write(self, name: str, pieces: Sequence[Piece]) -> None:
-        with whole_file(self._path(name), durable=True) as temporary, temporary.open("wb") as file:
+        with (
+            _explained(self.url),
+            whole_file(self._path(name), durable=True) as temporary,
+            temporary.open("wb") as file,
+        ):
             for piece in pieces:
                 file.write(piece)
 
@@ -142,7 +149,8 @@ class RemoteBlobs:
 
     def write(self, name: str, pieces: Sequence[Piece]) -> None:
         # object stores show an object only once it is whole; two writers of one name write the same bytes
-        self._files.pipe_file(self._path(name), b"".join(pieces))
+        with _explained(self.url):
+            self._files.pipe_file(self._path(name), b"".join(pieces))
 
     def read(self, name: str) -> memoryview:
         return memoryview(bytes(self._files.cat_file(self._path(name))))
@@ -175,3 +183,19 @@ class RemoteBlobs:
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name[:2]}/{name}{_SUFFIX}"
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFullError(
+                f"{where}: the disk is full ({error}); nothing was stored. Free space, then try again"
+            ) from error
+        if error.errno in _LOCKED:
+            raise ReadOnlyStoreError(
+                f"{where} cannot be written: check the permissions of the folder ({error})"
+            ) from error
+        raise StoreError(f"{where}: could not write ({error})") from error

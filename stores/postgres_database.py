@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg.sql import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -111,10 +112,9 @@ class PostgresDatabase:
         if not vacuum:
             return
         with translated(self.url), self._ready_engine().connect() as connection:
-            raw: Any = connection.connection.driver_connection
-            names = _awaited(connection, raw.execute(_OWN_TABLES, (self._url.schema,)))
+            names = _send(connection, _OWN_TABLES, (self._url.schema,))
             for (name,) in _awaited(connection, names.fetchall()):
-                _awaited(connection, raw.execute(f"VACUUM FULL {name}", prepare=False))
+                _send(connection, f"VACUUM FULL {name}")
 
     def size_bytes(self) -> int:
         """Bytes of every table and index of the schema."""
@@ -192,9 +192,20 @@ class PostgresDatabase:
 
 
 def _begin(connection: Connection) -> None:
+    _send(connection, connection.get_execution_options()["agentmem_begin"])
+
+
+def _send(connection: Connection, statement: str, parameters: tuple[str, ...] | None = None) -> Any:
+    """Ask the driver itself: several statements in one message, or one that no transaction may hold."""
     driver: Any = connection.connection.driver_connection
-    # several statements in one message cannot be prepared
-    _awaited(connection, driver.execute(connection.get_execution_options()["agentmem_begin"], prepare=False))
+    try:
+        # several statements in one message cannot be prepared
+        return _awaited(connection, driver.execute(statement, parameters, prepare=False))
+    except psycopg.OperationalError as error:
+        if driver.closed:
+            # nothing is left to undo on it
+            connection.invalidate(error)
+        raise
 
 
 def _awaited(connection: Connection, result: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,24 @@ def test_a_connection_lost_within_a_read_is_told(
 
         assert list(tmp_path.iterdir()) == []
         assert [event.id for event in memory.events()] == ["e1"]
+
+
+def test_a_connection_lost_while_vacuuming_is_told_and_nothing_else_is_said(
+    postgres: Server, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def end_the_one_that_waits() -> None:
+        while not postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"):
+            pass
+
+    with Memory(postgres_url, embedder="hash-16") as memory, ThreadPoolExecutor(1) as thread:
+        memory.remember(TURN)
+        with postgres.locked("agentmem.events", database=name_of(postgres_url)):
+            thread.submit(end_the_one_that_waits)
+            with pytest.raises(StoreUnreachableError, match="try again"):
+                memory.forget(ids=[], vacuum=True)
+
+        assert memory.get("e1")
+        assert caplog.records == []
 
 
 def test_it_is_the_same_on_an_event_loop(postgres_url: str, lose: Callable[[], object]) -> None:

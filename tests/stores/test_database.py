@@ -163,6 +163,33 @@ def test_a_file_that_cannot_be_written_is_a_clear_error_and_kept(
     assert database.read_bytes() == before
 
 
+READ_AS_NOBODY = """
+import os, sys
+from agentmem import Memory
+with Memory("sqlite://", embedder="hash") as warm:
+    warm.recall("everything is imported by now")
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+with Memory(sys.argv[1]) as memory:
+    print(memory.recall("cat").items[0].id, memory.check(deep=True))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_file_that_cannot_be_written_can_be_read(
+    tmp_path: Path, run_unprivileged: Callable[..., str]
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    with Memory(folder / "a.db", embedder="hash") as memory:
+        memory.remember({"id": "e1", "content": "the cat"})
+    (folder / "a.db").chmod(0o444)
+    folder.chmod(0o777)
+
+    assert run_unprivileged(READ_AS_NOBODY, folder / "a.db") == "e1 []"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_a_folder_that_cannot_be_written_is_a_clear_error(
     tmp_path: Path, run_unprivileged: Callable[..., str]
