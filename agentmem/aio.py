@@ -55,6 +55,8 @@ class AsyncMemory:
         namespace: Sequence[str] = DEFAULT_NAMESPACE,
         **options: Any,
     ) -> None:
+        #: what `restore` took in, where it opened this memory
+        self.restored: ArchiveReport | None = None
         self._place = url
         self._open: Callable[..., Memory] = partial(Memory, url, namespace=namespace, **options)
         self._memory: Memory | None = None
@@ -66,6 +68,7 @@ class AsyncMemory:
         """The asynchronous face of an open memory."""
         face = cls()
         face._memory = memory
+        face.restored = memory.restored
         return face
 
     async def _ready(self) -> Memory:
@@ -199,13 +202,21 @@ class AsyncMemory:
         """See `Memory.check`."""
         return await self._run((await self._ready()).check, deep=deep)
 
-    async def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
+    async def export(
+        self,
+        path: str | Path,
+        *,
+        everything: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ArchiveReport:
         """See `Memory.export`."""
-        return await self._run((await self._ready()).export, path, everything=everything)
+        return await self._run((await self._ready()).export, path, everything=everything, progress=progress)
 
-    async def import_(self, path: str | Path) -> ArchiveReport:
+    async def import_(
+        self, path: str | Path, *, progress: Callable[[int, int], None] | None = None
+    ) -> ArchiveReport:
         """See `Memory.import_`."""
-        return await self._run((await self._ready()).import_, path)
+        return await self._run((await self._ready()).import_, path, progress=progress)
 
     @classmethod
     async def restore(cls, path: str | Path, url: str | Path | None = None, **options: Any) -> Self:
@@ -214,7 +225,11 @@ class AsyncMemory:
         if not _has_bridge(store_url(url)):
             return cls.wrap(restored)
         await asyncio.to_thread(restored.close)
-        return cls(url, **options)
+        for name in ("latents", "progress"):
+            options.pop(name, None)
+        memory = cls(url, **options)
+        memory.restored = restored.restored
+        return memory
 
     @classmethod
     async def reembed(

@@ -385,11 +385,16 @@ class Store(Protocol):
     def stats(self, namespace: Namespace) -> Stats:
         """What a namespace holds."""
 
-    def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
-        """Write one portable file: a namespace and those below it, or everything."""
+    def export(
+        self, path: Path, namespace: Namespace | None, *, progress: Callable[[int, int], None] | None = None
+    ) -> ArchiveReport:
+        """Write one portable file: a namespace and those below it, or everything; tell `(done, total)` steps."""
 
-    def restore(self, path: Path) -> ArchiveReport:
-        """Read an export into this store; what is already here is left as it is."""
+    def restore(self, path: Path, *, progress: Callable[[int, int], None] | None = None) -> ArchiveReport:
+        """Read an export into this store, all or nothing; what is already here is left as it is."""
+
+    def discard(self) -> None:
+        """Close it, and remove it if this opening made it and nothing was stored in it since."""
 
     def check(self, *, deep: bool = False) -> list[str]:
         """What is wrong with the store, a line each; empty when all is well.

@@ -35,7 +35,7 @@ from agentmem.read.recall import Recaller
 from agentmem.recall_log import RecallLog
 from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
 from agentmem.registry import load, names
-from agentmem.types import Namespace
+from agentmem.types import ArchiveReport, Namespace
 from agentmem.write.derive import Deriver
 from agentmem.write.ingest import Ingest
 
@@ -68,6 +68,35 @@ def open_store(url: str, key: Key | None = None) -> Store:
 def check_archive(path: Path) -> None:
     """Raise `ArchiveError` unless `path` is an undamaged export."""
     load("archives", "zip")(path).close()
+
+
+def restore(
+    path: Path,
+    url: str,
+    *,
+    key: Key | None = None,
+    latents: str | None = None,
+    progress: Progress | None = None,
+) -> ArchiveReport:
+    """Take an export into the store at a URL, which is made if need be; one made for nothing is removed again.
+
+    Raises:
+        ArchiveError: the file is damaged or not an export; nothing is taken.
+    """
+    # before anything is made
+    check_archive(path)
+    store = open_store(url, key)
+    try:
+        if latents is not None:
+            store.latents(latents)
+        report = store.restore(path, progress=progress)
+    except BaseException:
+        store.discard()
+        raise
+    store.close()
+    for reason in report.left_out:
+        logger.warning("not restored: %s", reason)
+    return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Self, get_args
 from agentmem.clock import Clock, Moment, SystemClock, to_utc
 from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
 from agentmem.contracts import AsyncBridge, Embedder, Selection
-from agentmem.core import Core, Wiring, check_archive, open_store
+from agentmem.core import Core, Wiring, open_store, restore
 from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_or_none
 from agentmem.errors import InvalidInputError
@@ -68,6 +68,9 @@ class Memory(Upkeep):
         ...     mem.recall("cat").items[0].text
         'I adopted a cat.'
     """
+
+    #: what `Memory.restore` took in, where it opened this memory
+    restored: ArchiveReport | None = None
 
     def __init__(
         self,
@@ -367,31 +370,58 @@ class Memory(Upkeep):
         self._core.check_open()
         return self._core.store.latents(place)
 
-    def export(self, path: str | Path, *, everything: bool = False) -> ArchiveReport:
-        """Write this namespace and those below it (or the whole store) to one portable file."""
-        self._core.check_open()
-        return self._core.store.export(Path(path), None if everything else self._namespace)
+    def export(
+        self,
+        path: str | Path,
+        *,
+        everything: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ArchiveReport:
+        """Write this namespace and those below it (or the whole store) to one portable file.
 
-    def import_(self, path: str | Path) -> ArchiveReport:
+        It is read from one snapshot, beside writers; `progress` is called with (done, total) steps.
+        """
+        self._core.check_open()
+        return self._core.store.export(Path(path), None if everything else self._namespace, progress=progress)
+
+    def import_(
+        self, path: str | Path, *, progress: Callable[[int, int], None] | None = None
+    ) -> ArchiveReport:
         """Take an export into this store; what is already here stays. All or nothing.
+
+        Returns what was taken; `known` counts what was here already, `left_out` says what could not be taken.
 
         Raises:
             ArchiveError: the file is damaged or not an export; nothing is taken.
         """
         self._core.check_open()
-        return self._core.store.restore(Path(path))
+        return self._core.store.restore(Path(path), progress=progress)
 
     @classmethod
-    def restore(cls, path: str | Path, url: str | Path | None = None, **options: Any) -> Self:
-        """Open the memory at `url` (options as for `Memory`) with an export taken in.
+    def restore(
+        cls,
+        path: str | Path,
+        url: str | Path | None = None,
+        *,
+        latents: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Open the memory at `url` (options as for `Memory`) with an export taken in; `restored` says what.
+
+        Args:
+            latents: where the export's latents go, as for `latents()`.
+            progress: called with (done, total) records.
 
         Raises:
             ArchiveError: the file is damaged or not an export; no store is made.
         """
-        check_archive(Path(path))
-        with closing(open_store(store_url(url), options.get("key"))) as store:
-            store.restore(Path(path))
-        return cls(url, **options)
+        report = restore(
+            Path(path), store_url(url), key=options.get("key"), latents=latents, progress=progress
+        )
+        memory = cls(url, **options)
+        memory.restored = report
+        return memory
 
     @classmethod
     def reembed(

@@ -308,13 +308,23 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveReport:
-    """What an export wrote or a restore read."""
+    """What an export wrote, or what a restore took in.
+
+    `known` counts events, notes and items of the export that were here already; `left_out` says what else did not
+    go along, and why.
+    """
 
     path: str
     namespaces: int
     events: int
     memories: int
     size_bytes: int
+    episodes: int = 0
+    items: int = 0
+    latents: int = 0
+    vectors: int = 0
+    known: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,11 @@ class SqliteDatabase:
         return self._file_key is not None
 
     @property
+    def file_key(self) -> cipher.FileKey | None:
+        """What encrypts the file."""
+        return self._file_key
+
+    @property
     def url(self) -> str:
         """The file as a URL."""
         return "sqlite://" if self.path is None else store_url(self.path)

@@ -82,6 +82,31 @@ def put(connection: Connection, namespace: Namespace, values: dict[str, Any], so
         )
 
 
+def sources(connection: Connection, namespace: Namespace, ref: LatentRef) -> list[str]:
+    """The ids of the events a latent comes from."""
+    row = namespaces.find(connection, namespace)
+    if row is None:
+        return []
+    statement = (
+        select(E.id)
+        .join(latent_sources, latent_sources.c.event_pk == E.pk)
+        .join(latents, L.pk == latent_sources.c.latent_pk)
+        .where(
+            L.namespace_pk == row.pk,
+            L.owner_id == ref.owner_id,
+            L.fingerprint == ref.fingerprint,
+            L.layout == ref.layout,
+        )
+        .order_by(E.seq)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def any_kept(connection: Connection) -> bool:
+    """Whether the store has a latent."""
+    return connection.execute(select(L.pk).limit(1)).first() is not None
+
+
 def forget(connection: Connection, namespace_pk: int, event_pks: Sequence[int], ids: Sequence[str]) -> None:
     """Remove the latents that come from these events, or belong to these records."""
     going: dict[int, str] = {}

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from agentmem.clock import SystemClock, to_micros
 from agentmem.errors import (
@@ -98,6 +99,26 @@ class SqlLatents:
         raise FingerprintMismatchError(
             owner_id, f"{newest.fingerprint} ({newest.layout})", f"{fingerprint} ({layout or 'any layout'})"
         )
+
+    def content(self, ref: LatentRef, file: str) -> bytes | memoryview:
+        """The safetensors bytes of a latent; raises `CorruptLatentError`."""
+        with self._database.read() as connection:
+            keys = file_key.read(connection)
+        return self._content(ref, file, keys)
+
+    def write_file(self, connection: Connection, sha256: str, content: bytes) -> str:
+        """Keep the bytes of a latent whose row comes in the same transaction; returns the file's name."""
+        keys = file_key.read(connection)
+        file = sha256 if keys.sealing is None else secrets.token_hex(32)
+        self._blobs.write(file, [keys.seal(content)])
+        return file
+
+    def drop_unused(self, files: Sequence[str]) -> None:
+        """Remove those of these files that no latent has."""
+        for file in files:
+            with self._database.write() as connection:
+                if not latent_rows.is_used(connection, file):
+                    self._blobs.remove(file)
 
     def find(self, namespace: Namespace, owner_id: str | None = None) -> list[LatentRef]:
         with self._database.read(namespace) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from agentmem.contracts import Vectors
 from agentmem.errors import InvalidInputError, NotADatabaseError
 from agentmem.types import ArchiveReport
 
-from . import counts, migrate, postgres_vectors, schema, vector_copies
+from . import counts, migrate, postgres_tables, postgres_vectors, schema, vector_copies
 from .faiss_index import VectorIndexes
 from .postgres_database import PostgresDatabase
 from .postgres_url import PostgresUrl
@@ -38,7 +38,7 @@ class PostgresStore(SqlStore):
     def __init__(self, url: PostgresUrl, *, asynchronous: bool = False) -> None:
         self._postgres = PostgresDatabase(url, asynchronous=asynchronous)
         try:
-            _prepare(self._postgres, url)
+            self._made = _prepare(self._postgres, url)
             search = (
                 PgVectorSearch()
                 if self._postgres.has_vector_index
@@ -69,10 +69,19 @@ class PostgresStore(SqlStore):
         self._index()
         return count
 
-    def restore(self, path: Path) -> ArchiveReport:
-        report = super().restore(path)
+    def restore(self, path: Path, *, progress: Callable[[int, int], None] | None = None) -> ArchiveReport:
+        report = super().restore(path, progress=progress)
         self._index()
         return report
+
+    def discard(self) -> None:
+        try:
+            if self._made:
+                with self._database.write() as connection:
+                    if postgres_tables.are_unused(connection):
+                        postgres_tables.drop(connection)
+        finally:
+            self.close()
 
     def _check_dims(self, dims: int) -> None:
         if self.has_vector_index and dims > vector_copies.MAX_DIMS:
@@ -97,17 +106,19 @@ class PostgresStore(SqlStore):
             postgres_vectors.index(connection, *self._embedder)
 
 
-def _prepare(database: PostgresDatabase, url: PostgresUrl) -> None:
-    """Bring the schema up to date, and see whether the server searches vectors."""
+def _prepare(database: PostgresDatabase, url: PostgresUrl) -> bool:
+    """Bring the schema up to date, and see whether the server searches vectors; whether nothing was there."""
+    made = False
     with database.read() as connection:
         done = _is_ready(connection, database, url)
     if not done:
         with database.write() as connection:
-            _make(connection.execution_options(agentmem_partitions=url.partitions), database, url)
+            made = _make(connection.execution_options(agentmem_partitions=url.partitions), database, url)
     with database.read() as connection:
         _find_extension(connection, database)
     with database.read() as connection:
         database.has_vector_index = postgres_vectors.exists(connection)
+    return made
 
 
 def _find_extension(connection: Connection, database: PostgresDatabase) -> str | None:
@@ -125,7 +136,8 @@ def _is_ready(connection: Connection, database: PostgresDatabase, url: PostgresU
     return _find_extension(connection, database) is None and not postgres_vectors.installable(connection)
 
 
-def _make(connection: Connection, database: PostgresDatabase, url: PostgresUrl) -> None:
+def _make(connection: Connection, database: PostgresDatabase, url: PostgresUrl) -> bool:
+    """Make or bring up to date what is in the schema; whether nothing was in it."""
     if connection.exec_driver_sql(f"SELECT to_regnamespace('{url.schema}')").scalar() is None:
         connection.exec_driver_sql(f'CREATE SCHEMA "{url.schema}"')
     tables = set(inspect(connection).get_table_names(schema=url.schema))
@@ -139,6 +151,7 @@ def _make(connection: Connection, database: PostgresDatabase, url: PostgresUrl) 
         connection.execute(insert(schema.meta).values(key=schema.STORE_ID, value=uuid.uuid4().hex))
     if url.pgvector and _has_extension(connection, database) and not postgres_vectors.exists(connection):
         postgres_vectors.create(connection)
+    return not tables
 
 
 def _has_extension(connection: Connection, database: PostgresDatabase) -> bool:

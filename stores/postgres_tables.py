@@ -127,6 +127,28 @@ def guard(connection: Connection, table: str, condition: str) -> None:
     connection.exec_driver_sql(f'CREATE POLICY agentmem_namespace ON "{table}" USING ({condition})')
 
 
+def are_unused(connection: Connection) -> bool:
+    """Whether nothing was ever stored; the caller is alone in the store."""
+    found = "SELECT 1 FROM namespaces UNION ALL SELECT 1 FROM items LIMIT 1"
+    return connection.exec_driver_sql(found).first() is None
+
+
+def drop(connection: Connection) -> None:
+    """Drop every table of the schema, and the schema if nothing else is in it."""
+    schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+    tables = connection.exec_driver_sql(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
+        "AND relkind IN ('r', 'p') AND NOT relispartition"
+    ).scalars()
+    connection.exec_driver_sql(f"DROP TABLE {', '.join(tables)} CASCADE")
+    left = connection.exec_driver_sql(
+        "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace UNION ALL "
+        "SELECT 1 FROM pg_type WHERE typnamespace = current_schema()::regnamespace LIMIT 1"
+    ).first()
+    if left is None and schema != "public":
+        connection.exec_driver_sql(f'DROP SCHEMA "{schema}"')
+
+
 def is_partitioned(connection: Connection, table: str) -> bool:
     """Whether this table is cut by namespace."""
     statement = text("SELECT 1 FROM pg_partitioned_table WHERE partrelid = to_regclass(:name)")

@@ -59,6 +59,32 @@ def record(connection: Connection, namespace_pk: int, recalled: Mapping[str, Seq
             connection.execute(insert(schema.recalls), rows)
 
 
+def lives_of(connection: Connection, event_pks: Sequence[int]) -> dict[int, tuple[float, int, int]]:
+    """What recalls made of these events: stability in days, how many, and when the last was; none where none was."""
+    return {
+        row.event_pk: (row.stability_days, row.recalls, row.last_recalled_at)
+        for chunk in chunks(event_pks)
+        for row in connection.execute(select(schema.recalls).where(R.event_pk.in_(chunk)))
+    }
+
+
+def take_lives(connection: Connection, namespace_pk: int, lives: Mapping[str, Sequence[float | int]]) -> None:
+    """Give events, by id, what `lives_of` told of them elsewhere; they were never recalled here."""
+    for ids in chunks(list(lives)):
+        rows = [
+            {
+                "event_pk": row.pk,
+                "namespace_pk": namespace_pk,
+                **dict(zip(("stability_days", "recalls", "last_recalled_at"), lives[row.id], strict=True)),
+            }
+            for row in connection.execute(
+                select(E.pk, E.id).where(E.namespace_pk == namespace_pk, E.id.in_(ids))
+            )
+        ]
+        if rows:
+            connection.execute(insert(schema.recalls), rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Events by ascending key `[n]` with their retention `[n]`, the better of their own and their episode's."""

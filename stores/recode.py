@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
-from agentmem.errors import EncryptionKeyError, InvalidInputError, StoreBusyError, StoreError, StoreFullError
+from agentmem.errors import EncryptionKeyError, InvalidInputError, StoreError, StoreFullError
 from agentmem.faults import point
 from agentmem.keys import SecretKey
 
 from . import cipher, file_key, scrub
+from .alone import alone
 from .database import APPLICATION_ID, SqliteDatabase
 from .sqlite import SqliteStore
 
 _COPY = 1 << 20
-_PATIENCE_MS = 1000
 
 
 def recode(path: Path, old: SecretKey | None, new: SecretKey | None) -> None:
@@ -48,7 +47,7 @@ def recode(path: Path, old: SecretKey | None, new: SecretKey | None) -> None:
         scrub.remove(copy)
         _check_room(path, copies=1 if old is not None else 2)
         # one handle for all of it, closed last: closing any handle on the file lets go of the locks on it
-        with _alone(path, old_key) as source, path.open("rb+") as original:
+        with alone(path, old_key) as source, path.open("rb+") as original:
             if old_key is None:
                 _copy_bytes(original, plain_copy)
                 with closing(cipher.connect(plain_copy, None)) as reader:
@@ -78,28 +77,6 @@ def reseal_latents(path: Path, key: SecretKey | None) -> None:
     """Bring the files of latents to the database's newest key; one that is not through yet is taken up again."""
     with closing(SqliteStore(path, key)) as store:
         store.latents().reseal()
-
-
-@contextmanager
-def _alone(path: Path, key: cipher.FileKey | None) -> Iterator[Any]:
-    """The only connection to a database, all of it in one file; nobody can open another until it is closed."""
-    # the library that others in this process would use: locks of two libraries do not see each other
-    opened: Any = sqlite3.connect(str(path)) if key is None else cipher.connect(path, key)
-    with closing(opened) as connection:
-        connection.isolation_level = None
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}").close()
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE").close()
-            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-            connection.execute("BEGIN EXCLUSIVE").close()
-            connection.execute("COMMIT").close()
-        except (sqlite3.OperationalError, cipher.driver().OperationalError) as error:
-            raise StoreBusyError(
-                f"{path} is open elsewhere; close it there and try again ({error})"
-            ) from error
-        if mode != "delete":
-            raise StoreBusyError(f"{path} is open elsewhere; close it there and try again")
-        yield connection
 
 
 def _export(source: Any, target: Path, new: SecretKey | None) -> None:

@@ -5,7 +5,7 @@ The database, lexical search and vector search are parts handed in; the work is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from agentmem.types import ArchiveReport, Event, ForgetReport, HistoryEntry, Nam
 from . import (
     check,
     counts,
-    exchange,
+    export,
     forget,
     latent_rows,
     log,
@@ -33,6 +33,7 @@ from . import (
     notes,
     records,
     reindex,
+    restore,
     schema,
     vectors,
 )
@@ -264,12 +265,16 @@ class SqlStore(LifecycleRows):
             found = counts.stats(connection, namespace, row)
         return replace(found, store_bytes=self._database.size_bytes(), url=self.url)
 
-    def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
+    def export(
+        self, path: Path, namespace: Namespace | None, *, progress: Callable[[int, int], None] | None = None
+    ) -> ArchiveReport:
         with self._database.read() as connection:
-            return exchange.export(connection, path, namespace)
+            latents = self.latents() if latent_rows.any_kept(connection) else None
+            return export.export(connection, path, namespace, latents, progress)
 
-    def restore(self, path: Path) -> ArchiveReport:
-        report, self._embedder = exchange.restore(self._database, path)
+    def restore(self, path: Path, *, progress: Callable[[int, int], None] | None = None) -> ArchiveReport:
+        latents = None if self._blobs() is None else self.latents()
+        report, self._embedder = restore.restore(self._database, path, latents, progress)
         return report
 
     def latents(self, place: str | None = None) -> SqlLatents:
@@ -278,17 +283,23 @@ class SqlStore(LifecycleRows):
             if place is not None:
                 with self._database.write() as connection:
                     counts.set_meta(connection, LATENTS_PLACE, place)
-            with self._database.read() as connection:
-                chosen = counts.meta(connection, LATENTS_PLACE)
-            blobs = self._own_blobs() if chosen is None else blobs_at(chosen)
+            blobs = self._blobs()
+            if blobs is None:
+                raise InvalidInputError(
+                    f"say where the latents of {self.url} go: latents(place=...), a folder or a URL"
+                )
             self._latents = SqlLatents(self._database, blobs)
         return self._latents
 
-    def _own_blobs(self) -> Blobs:
+    def _blobs(self) -> Blobs | None:
+        """Where latents are kept; None where that was never said and does not go without saying."""
+        with self._database.read() as connection:
+            chosen = counts.meta(connection, LATENTS_PLACE)
+        return self._own_blobs() if chosen is None else blobs_at(chosen)
+
+    def _own_blobs(self) -> Blobs | None:
         """Where latents are kept unless told otherwise."""
-        raise InvalidInputError(
-            f"say where the latents of {self.url} go: latents(place=...), a folder or a URL"
-        )
+        return None
 
     def _remove_latent_files(self) -> None:
         with self._database.read() as connection:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, inspect
 
 from agentmem.config import scheme_of, sqlite_file
-from agentmem.errors import ArchiveError, InvalidInputError, NotADatabaseError
+from agentmem.errors import ArchiveError, InvalidInputError, NotADatabaseError, StoreBusyError
 from agentmem.faults import point
 from agentmem.keys import SecretKey
 from agentmem.types import ArchiveReport, Namespace
 
-from . import counts, file_key, migrate, schema
+from . import counts, file_key, migrate, schema, scrub
+from .alone import alone
 from .blobs import Blobs, LocalBlobs, RamBlobs
 from .database import APPLICATION_ID, SqliteDatabase
 from .faiss_index import VectorIndexes
@@ -39,9 +44,9 @@ class SqliteStore(SqlStore):
 
     def __init__(self, path: Path | None, key: SecretKey | None = None) -> None:
         self.path = path
-        database = SqliteDatabase(path, key)
+        self._sqlite = database = SqliteDatabase(path, key)
         try:
-            _migrate(database)
+            self._made = _migrate(database)
             with database.read() as connection:
                 store_id = counts.meta(connection, schema.STORE_ID) or ""
                 sealing = file_key.read(connection).sealing
@@ -57,13 +62,35 @@ class SqliteStore(SqlStore):
             RamBlobs() if self.path is None else LocalBlobs(self.path.with_name(self.path.name + ".latents"))
         )
 
-    def export(self, path: Path, namespace: Namespace | None) -> ArchiveReport:
+    def discard(self) -> None:
+        self.close()
+        if self.path is None or not self._made:
+            return
+        # where another process has opened it meanwhile, it is that one's now
+        with suppress(StoreBusyError), alone(self.path, self._sqlite.file_key) as connection:
+            if _is_unused(connection):
+                with self.path.open("rb+") as file:
+                    self.path.unlink()
+                    # who waits for the lock finds no database, and cannot write into the void
+                    scrub.overwrite(file)
+                for kind in (".index", ".latents"):
+                    shutil.rmtree(self.path.with_name(self.path.name + kind), ignore_errors=True)
+
+    def export(
+        self, path: Path, namespace: Namespace | None, *, progress: Callable[[int, int], None] | None = None
+    ) -> ArchiveReport:
         if self.path is not None and path.resolve() == self.path.resolve():
             raise ArchiveError(f"{path} is the database itself; give the export another file name")
-        return super().export(path, namespace)
+        return super().export(path, namespace, progress=progress)
 
 
-def _migrate(database: SqliteDatabase) -> None:
+def _is_unused(connection: Any) -> bool:
+    found = "SELECT 1 FROM namespaces UNION ALL SELECT 1 FROM items LIMIT 1"
+    return connection.execute(found).fetchone() is None
+
+
+def _migrate(database: SqliteDatabase) -> bool:
+    """Bring the file up to date; whether there was nothing in it."""
     with database.read() as connection:
         tables = inspect(connection).get_table_names()
         # another application may well use Alembic, too
@@ -73,7 +100,7 @@ def _migrate(database: SqliteDatabase) -> None:
             )
         if tables and migrate.current_revision(connection) == migrate.HEAD:
             # a plain database has no file keys; an encrypted one gets them with its tables
-            return
+            return False
     with database.write() as connection:
         point("migrate.locked")
         migrate.upgrade(connection)
@@ -86,3 +113,4 @@ def _migrate(database: SqliteDatabase) -> None:
         if database.is_encrypted:
             file_key.ensure(connection)
     point("migrate.committed")
+    return not tables

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 _MAX_HEADER = 100_000_000
+_ONE = "rows"
 # numpy has no bfloat16 and no float8: their bits are held as unsigned integers of that width
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
@@ -71,9 +72,7 @@ def dump(
         header[name] = {"dtype": tag, "shape": list(array.shape), "data_offsets": [offset, end]}
         pieces.append(data.reshape(-1).view(np.uint8).data)
         offset = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return [len(text).to_bytes(8, "little") + text, *pieces]
+    return [_framed(header), *pieces]
 
 
 def load(buffer: bytes | memoryview) -> Tensors:
@@ -95,6 +94,36 @@ def load(buffer: bytes | memoryview) -> Tensors:
     if [start for start, _ in spans] != edges[:-1] or edges[-1] != len(body):
         raise ValueError("not safetensors: gaps, overlaps or a cut end")
     return Tensors(found, dtypes, metadata)
+
+
+def header_of_one(tag: str, shape: tuple[int, int]) -> bytes:
+    """How a file begins that holds one tensor; its rows may then follow as they come (`raw`)."""
+    size = math.prod(shape) * _DTYPES[tag].itemsize
+    return _framed({_ONE: {"dtype": tag, "shape": list(shape), "data_offsets": [0, size]}})
+
+
+def raw(rows: NDArray[Any], tag: str) -> memoryview:
+    """The bytes of rows as the format has them."""
+    return np.ascontiguousarray(rows, dtype=_DTYPES[tag]).reshape(-1).view(np.uint8).data
+
+
+def read_header_of_one(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, int]]:
+    """Type and shape of the only tensor of a file, whose rows are what follows. Raises `ValueError`."""
+    size = int.from_bytes(file.read(8), "little")
+    try:
+        entry = json.loads(file.read(min(size, _MAX_HEADER)))[_ONE]
+        dtype, (count, width) = _DTYPES[entry["dtype"]], entry["shape"]
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not safetensors: {error!r}") from error
+    if not all(isinstance(number, int) and number >= 0 for number in (count, width)):
+        raise ValueError("not safetensors: shapes are whole numbers")
+    return dtype, (count, width)
+
+
+def _framed(header: Mapping[str, Any]) -> bytes:
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def _array(body: memoryview, entry: Mapping[str, Any]) -> NDArray[Any]:

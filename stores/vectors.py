@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, insert, select, type_coerce
+from sqlalchemy import Connection, bindparam, func, insert, select, type_coerce, update
 from sqlalchemy.types import NullType
 
-from agentmem.contracts import Vectors
+from agentmem.contracts import Precision, Vectors
 from agentmem.errors import EmbedderMismatchError
 
 from . import schema, vector_copies
@@ -100,6 +100,31 @@ def add(connection: Connection, embedder_pk: int | None, rows: Sequence[tuple[in
     vector_copies.add(connection, embedder_pk, [row[0] for row in rows], [row[1] for row in rows], data)
 
 
+def codes_of(connection: Connection, embedder_pk: int, keys: Sequence[int]) -> list[bytes]:
+    """The vectors of these passages as they are stored, in order; every one has one."""
+    found = {
+        row[0]: row[1]
+        for chunk in chunks(keys)
+        for row in connection.execute(
+            select(V.passage_pk, _RAW).where(V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk)
+        )
+    }
+    return [bytes(found[key]) for key in keys]
+
+
+def keep_codes(
+    connection: Connection, embedder_pk: int, codes: Sequence[tuple[int, Precision, bytes]]
+) -> None:
+    """Give passages, whose vectors are the decoded ones, the `(passage, precision, bytes)` they come from."""
+    if codes:
+        connection.execute(
+            update(schema.vectors)
+            .where(V.passage_pk == bindparam("key"), V.embedder_pk == embedder_pk)
+            .values(precision=bindparam("new_precision"), data=bindparam("new_data")),
+            [{"key": key, "new_precision": name, "new_data": data} for key, name, data in codes],
+        )
+
+
 class Batch(NamedTuple):
     """Vectors as read: keys `[n]`, decoded rows `[n, dims]`, which of them are kept in 4 bits or less, and the last.
 
@@ -157,11 +182,11 @@ def sample(
 def _batch(found: Sequence[Any], dims: int) -> Batch:
     keys = np.fromiter((row[1] for row in found), dtype=np.int64, count=len(found))
     names = np.array([row[2] for row in found], dtype=str)
-    rows = _decoded(names, [row[3] for row in found], dims)
+    rows = decoded(names, [row[3] for row in found], dims)
     return Batch(keys, rows, np.isin(names, _COARSE), found[-1][0], found[-1][3])
 
 
-def _decoded(names: NDArray[np.str_], data: Sequence[bytes], dims: int) -> Vectors:
+def decoded(names: NDArray[np.str_], data: Sequence[bytes], dims: int) -> Vectors:
     """Rows `[n, dims]` from what is stored in the precisions `names`."""
     if (names == "float32").all():
         return np.frombuffer(b"".join(data), dtype=np.float32).reshape(-1, dims)
@@ -208,7 +233,7 @@ def of_passages(
         )
     ]
     names = np.array([row[1] for row in found], dtype=str)
-    rows = _decoded(names, [row[2] for row in found], dims)
+    rows = decoded(names, [row[2] for row in found], dims)
     return np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)), rows
 
 

@@ -12,7 +12,7 @@ from agentmem.cli import render
 from agentmem.cli.options import AsJson, Db, Embedder, Namespace, existing_store, open_memory
 from agentmem.cli.progress import Bar
 from agentmem.config import store_url
-from agentmem.core import check_archive, open_store
+from agentmem.core import open_store, restore
 from agentmem.errors import InvalidInputError
 from agentmem.memory import Memory
 from agentmem.types import ArchiveReport
@@ -34,19 +34,26 @@ def export(
     """Write a namespace, and those below it, to one portable file."""
     if path.exists() and not force:
         raise InvalidInputError(f"{path} exists; give another name, or --force to replace it")
-    with open_memory(db, namespace, embedder) as memory, Bar("exporting"):
-        report = memory.export(path, everything=everyone)
+    with open_memory(db, namespace, embedder) as memory, Bar("exporting", 0) as bar:
+        report = memory.export(path, everything=everyone, progress=bar.advance_to)
     _print(report, "wrote", as_json)
 
 
-def import_(path: Archive, db: Db = None, as_json: AsJson = False) -> None:
+def import_(
+    path: Archive,
+    latents: Annotated[
+        str | None,
+        typer.Option("--latents", metavar="PLACE", help="A folder or URL for the export's latents."),
+    ] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
     """Take an export in, all or nothing; what is already here stays. Namespaces and embedder are the export's own."""
     if not path.is_file():
         raise InvalidInputError(f"no export at {path}")
-    check_archive(path)
     # not through Memory, which would settle a new store on its own embedder before the export names one
-    with Bar("importing"), closing(open_store(store_url(db))) as store:
-        report = store.restore(path)
+    with Bar("importing", 0) as bar:
+        report = restore(path, store_url(db), latents=latents, progress=bar.advance_to)
     _print(report, "took in", as_json)
 
 
@@ -54,9 +61,15 @@ def _print(report: ArchiveReport, did: str, as_json: bool) -> None:
     if as_json:
         render.print_json(report)
         return
-    held = f"{render.plural(report.events, 'event')} and {render.plural(report.memories, 'note')}"
+    counts = [(report.events, "event"), (report.memories, "note"), (report.episodes, "episode")]
+    counts += [(count, name) for count, name in ((report.items, "item"), (report.latents, "latent")) if count]
+    held = ", ".join(render.plural(count, name) for count, name in counts)
     spaces = render.plural(report.namespaces, "namespace")
     render.print_text(f"{did} {held} of {spaces}: {report.path} ({report.size_bytes:,} bytes)")
+    if report.known:
+        render.print_text(f"{report.known} were here already")
+    for reason in report.left_out:
+        render.tell(f"left out: {reason}")
 
 
 def reindex(

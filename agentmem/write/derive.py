@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 
-from agentmem.contracts import EventMentions, Progress, Store
+from agentmem.contracts import Progress, Store
 from agentmem.errors import ReadOnlyStoreError
 from agentmem.terms import terms
 from agentmem.types import Episode, Event, Namespace
-from agentmem.write.extract import mentions
+from agentmem.write.extract import mentions_of
 from agentmem.write.segment import Cut, Segmenter, Turn, opening_hint
 from agentmem.write.summarise import describe
 
@@ -110,7 +110,9 @@ class Deriver:
             progress.next,
             {"segments": segmenter.state(), **({"lives": left} if left else {})},
         )
-        return self._store.advance(namespace, list(_mentions(events)), episodes, since=progress, until=until)
+        return self._store.advance(
+            namespace, list(mentions_of(events)), episodes, since=progress, until=until
+        )
 
     def _open_events(self, namespace: Namespace, progress: Progress) -> list[Event]:
         """Events that were read before and are in no episode yet."""
@@ -121,12 +123,6 @@ class Deriver:
         events = [event for event in events if event.seq < progress.derived]
         closed = self._store.episode_of(namespace, [event.seq for event in events])
         return [event for event in events if event.seq not in closed]
-
-
-def _mentions(events: Sequence[Event]) -> Iterator[EventMentions]:
-    for event in events:
-        found = mentions(event.content, speaker=event.name, said_at=event.occurred_at)
-        yield EventMentions(event.seq, found)
 
 
 def _turn(event: Event) -> Turn:

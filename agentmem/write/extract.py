@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from agentmem.contracts import FoundMention
+from agentmem.contracts import EventMentions, FoundMention
 from agentmem.terms import STOP_WORDS, fold
-from agentmem.types import EntityKind
+from agentmem.types import EntityKind, Event
 from agentmem.write.dates import MONTHS, WEEKDAYS, named_dates
 
 # what is not a name although it is capitalised, and what opens sentences
@@ -96,6 +96,13 @@ def mentions(content: str, *, speaker: str | None, said_at: datetime) -> tuple[F
         elif _RANK[mention.kind] < _RANK[before.kind]:
             found[mention.key] = FoundMention(mention.key, mention.surface, mention.kind, before.start)
     return tuple(sorted(found.values(), key=lambda mention: (mention.start, mention.key)))
+
+
+def mentions_of(events: Iterable[Event]) -> Iterator[EventMentions]:
+    """What each of these events names."""
+    for event in events:
+        found = mentions(event.content, speaker=event.name, said_at=event.occurred_at)
+        yield EventMentions(event.seq, found)
 
 
 def _in_text(content: str, said_at: datetime) -> Iterator[FoundMention]:

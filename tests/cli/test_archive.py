@@ -7,7 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from agentmem import Memory
 
 Fixture = Any
 
@@ -87,3 +90,24 @@ def test_another_embedder_than_the_stores_names_reindex(told: Fixture) -> None:
 
     assert result.code == 2
     assert "agentmem reindex" in result.err
+
+
+def test_an_import_says_what_came_and_what_was_here(told: Fixture, tmp_path: Path) -> None:
+    told("export", tmp_path / "a.zip", "--all")
+    other = tmp_path / "other.db"
+
+    first = told("import", tmp_path / "a.zip", "--db", other).out
+    again = told("import", tmp_path / "a.zip", "--db", other).out
+
+    assert first.startswith("took in 2 events, 1 note, 0 episodes of 2 namespaces: ")
+    assert again.splitlines()[1] == "3 were here already"
+
+
+def test_an_import_takes_the_latents_where_it_is_told(told: Fixture, database: Path, tmp_path: Path) -> None:
+    with Memory(database) as memory:
+        memory.latents().put(("default",), "e1", {"k": np.zeros(3)}, fingerprint="m", layout="l")
+    told("export", tmp_path / "a.zip")
+
+    told("import", tmp_path / "a.zip", "--db", tmp_path / "other.db", "--latents", tmp_path / "latents")
+
+    assert len(list((tmp_path / "latents").rglob("*.safetensors"))) == 1

@@ -178,24 +178,23 @@ def test_an_export_that_cannot_be_written_is_a_clear_error_and_leaves_no_half_fi
 def rewrite(archive: Path, change: Callable[[dict[str, Any], list[dict[str, Any]]], None]) -> None:
     """Forge an archive: change its manifest or records, with checksums that agree."""
     with zipfile.ZipFile(archive) as file:
-        manifest = json.loads(file.read("manifest.json"))
-        records = [json.loads(line) for line in file.read("records.jsonl").splitlines()]
-        vectors = file.read("vectors.f32")
+        members = {name: file.read(name) for name in file.namelist()}
+    manifest = json.loads(members.pop("manifest.json"))
+    records = [json.loads(line) for line in members["records.jsonl"].splitlines()]
     before = json.dumps(manifest["sha256"])
     change(manifest, records)
-    lines = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    members["records.jsonl"] = b"".join(json.dumps(record).encode() + b"\n" for record in records)
     if json.dumps(manifest.get("sha256")) == before:
-        manifest["sha256"]["records.jsonl"] = hashlib.sha256(lines).hexdigest()
+        manifest["sha256"]["records.jsonl"] = hashlib.sha256(members["records.jsonl"]).hexdigest()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("records.jsonl", lines)
-        file.writestr("vectors.f32", vectors)
+        any(file.writestr(name, data) for name, data in members.items())
         file.writestr("manifest.json", json.dumps(manifest))
 
 
 FORGERIES: dict[str, Callable[[dict[str, Any], list[dict[str, Any]]], Any]] = {
     "another format": lambda manifest, records: manifest.update(format="agentmem-export-9"),
     "no checksums": lambda manifest, records: manifest.pop("sha256"),
-    "half the checksums": lambda manifest, records: manifest["sha256"].pop("vectors.f32"),
+    "half the checksums": lambda manifest, records: manifest["sha256"].pop("vectors/float32.safetensors"),
     "a wrong checksum": lambda manifest, records: manifest["sha256"].update({"records.jsonl": "0" * 64}),
     "no embedder": lambda manifest, records: manifest.pop("embedder"),
     "dims of text": lambda manifest, records: manifest.update(dims="many"),
@@ -207,7 +206,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any], list[dict[str, Any]]], Any]] = {
     "a time that is none": lambda manifest, records: records[1].update(occurred_at="soon"),
     "a namespace that is none": lambda manifest, records: records[0].update(path="alice"),
     "an empty namespace": lambda manifest, records: records[0].update(path=[]),
-    "more vectors than there are": lambda manifest, records: records[2].update(vectors=50),
+    "more vectors than there are": lambda manifest, records: records[2].update(vectors=["float32"] * 50),
     "a note with a strange field": lambda manifest, records: records[3].update(strange=1),
     "a note on an event that is not there": lambda manifest, records: records[3].update(
         source_ids=["nowhere"]
