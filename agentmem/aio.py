@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from agentmem.aio_latents import AsyncLatents
 from agentmem.clock import Moment
 from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
 from agentmem.contracts import AsyncBridge, Embedder
@@ -78,7 +79,7 @@ class AsyncMemory:
                 self._memory = await self._run(partial(self._open, bridge=self._bridge))
             return self._memory
 
-    async def _run(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _run(self, act: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb on the loop where its waiting leaves the loop free, else in a thread."""
         if self._bridge is None:
             return await asyncio.to_thread(act, *args, **kwargs)
@@ -201,6 +202,10 @@ class AsyncMemory:
     async def check(self, *, deep: bool = False) -> list[str]:
         """See `Memory.check`."""
         return await self._run((await self._ready()).check, deep=deep)
+
+    async def latents(self, place: str | None = None) -> AsyncLatents:
+        """See `Memory.latents`."""
+        return AsyncLatents(await self._run((await self._ready()).latents, place), self._run)
 
     async def export(
         self,

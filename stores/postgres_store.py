@@ -16,6 +16,8 @@ from agentmem.errors import InvalidInputError, NotADatabaseError
 from agentmem.types import ArchiveReport
 
 from . import counts, migrate, postgres_tables, postgres_vectors, schema, vector_copies
+from .awaited_blobs import AwaitedBlobs
+from .blobs import Blobs
 from .faiss_index import VectorIndexes
 from .postgres_database import PostgresDatabase
 from .postgres_url import PostgresUrl
@@ -36,6 +38,7 @@ class PostgresStore(SqlStore):
     """
 
     def __init__(self, url: PostgresUrl, *, asynchronous: bool = False) -> None:
+        self._asynchronous = asynchronous
         self._postgres = PostgresDatabase(url, asynchronous=asynchronous)
         try:
             self._made = _prepare(self._postgres, url)
@@ -73,6 +76,10 @@ class PostgresStore(SqlStore):
         report = super().restore(path, progress=progress)
         self._index()
         return report
+
+    def _blobs(self) -> Blobs | None:
+        found = super()._blobs()
+        return AwaitedBlobs(found) if found is not None and self._asynchronous else found
 
     def discard(self) -> None:
         try:

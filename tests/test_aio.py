@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agentmem import AsyncMemory, Memory
@@ -106,6 +107,41 @@ def test_one_that_was_never_used_makes_no_file(database: Path) -> None:
     run(story())
 
     assert not database.exists()
+
+
+def test_latents_are_kept_and_found(database: Path) -> None:
+    async def story() -> list[object]:
+        async with AsyncMemory(database, embedder="hash") as memory:
+            return await keep_and_find_latents(memory)
+
+    assert run(story()) == KEPT_AND_FOUND
+
+
+def test_latents_are_kept_and_found_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    async def story() -> list[object]:
+        async with AsyncMemory(postgres_url, embedder="hash") as memory:
+            await memory.latents(str(tmp_path / "latents"))
+            return await keep_and_find_latents(memory)
+
+    assert run(story()) == KEPT_AND_FOUND
+
+
+async def keep_and_find_latents(memory: AsyncMemory) -> list[object]:
+    me = ("default",)
+    latents = await memory.latents()
+    kept = await latents.put(me, "e1", {"k": np.ones(3)}, fingerprint="model", layout="pages")
+    return [
+        (await latents.get(me, "e1", fingerprint="model")).tensors["k"].tolist(),
+        await latents.find(me) == [kept],
+        await latents.verify(),
+        (await latents.stats()).files,
+        await latents.delete(me, "e1"),
+        (await latents.sweep(grace_s=0)).removed,
+        (await latents.stats()).files,
+    ]
+
+
+KEPT_AND_FOUND = [[1.0, 1.0, 1.0], True, [], 1, 1, 0, 0]
 
 
 def public(kind: type) -> set[str]:

@@ -26,7 +26,18 @@ LAYERS = (
     {"clock", "types", "latents", "quote"},
     {"contracts", "registry", "config", "keys", "llm", "retention", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
-    {"core", "encryption", "maintain", "reembed", "lookup", "recall_log", "upkeep", "memory", "aio"},
+    {
+        "core",
+        "encryption",
+        "maintain",
+        "reembed",
+        "lookup",
+        "recall_log",
+        "upkeep",
+        "memory",
+        "aio",
+        "aio_latents",
+    },
     {"cli"},
 )
 

@@ -174,7 +174,7 @@ def test_episodes_keep_their_lives_and_the_words_of_a_model(tmp_path: Path) -> N
 
 
 def test_what_recalls_made_of_events_moves_along(move: tuple[str, str], tmp_path: Path) -> None:
-    later = AT + timedelta(days=3)
+    later = AT + timedelta(days=365)
     with Memory(move[0], embedder="hash-64", clock=ManualClock(AT)) as memory:
         live(memory)
         before = memory.core.store.lifecycle(ME, later)
