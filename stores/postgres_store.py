@@ -82,13 +82,14 @@ class PostgresStore(SqlStore):
         return AwaitedBlobs(found) if found is not None and self._asynchronous else found
 
     def discard(self) -> None:
-        try:
-            if self._made:
-                with self._database.write() as connection:
-                    if postgres_tables.are_unused(connection):
-                        postgres_tables.drop(connection)
-        finally:
-            self.close()
+        if self._made:
+            with self._database.write() as connection:
+                if postgres_tables.are_unused(connection):
+                    postgres_tables.drop(connection)
+                    # there is nothing left to bring up to date
+                    self._closed = True
+        self.close()
+        self._database.close()
 
     def _check_dims(self, dims: int) -> None:
         if self.has_vector_index and dims > vector_copies.MAX_DIMS:
