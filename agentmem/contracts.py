@@ -93,7 +93,7 @@ class PreparedEvent:
     """An event ready to store: everything slow (hash, tokens, terms, vectors) already done.
 
     `embedder` names what made the vectors; where it is named and the store has moved to another one meanwhile,
-    the vectors are not taken.
+    the vectors are not taken. `pieces` are the word pieces of each passage, where the embedder gives them.
     """
 
     event: NewEvent
@@ -104,6 +104,7 @@ class PreparedEvent:
     passages: tuple[Passage, ...]
     vectors: Vectors | None
     embedder: str = ""
+    pieces: tuple[Vectors, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +255,12 @@ class Store(Protocol):
         *,
         embedder: str = "",
         confirm: bool = False,
+        pieces: Vectors | None = None,
     ) -> str:
         """Store a semantic memory; returns its id. Others of its line of versions end where it takes their place.
 
         With `confirm`, one that only says again what holds at that time anyhow is no version of its own: its sources
-        are added to the one there, whose id is returned. `embedder` as in `PreparedEvent`. Raises
+        are added to the one there, whose id is returned. `embedder` and `pieces` as in `PreparedEvent`. Raises
         `InvalidInputError` if a source is not in the namespace, `DuplicateIdError` if the id is taken.
         """
 
@@ -296,6 +298,25 @@ class Store(Protocol):
 
     def neighbours(self, namespace: Namespace, seqs: Sequence[int]) -> list[StoredPassage]:
         """The first passage of each event at these positions."""
+
+    def vectors_of(
+        self, namespace: Namespace, keys: Sequence[int], *, embedder: str = ""
+    ) -> dict[int, Vectors]:
+        """Stored unit vectors `[dims]` by passage key; a passage without one is absent. Raises as `nearest` does."""
+
+    def near_pieces(
+        self, namespace: Namespace, keys: Sequence[int], query: Vectors, *, embedder: str = ""
+    ) -> dict[int, Vectors]:
+        """How near each piece `[Q, dims]` of a question comes to any piece of a passage: cosines `[Q]` by key.
+
+        A passage without stored pieces is absent. Raises as `nearest` does.
+        """
+
+    def without_pieces(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Keys and index texts of passages that have a vector but no pieces, in order of key, from after one on."""
+
+    def add_pieces(self, keys: Sequence[int], found: Sequence[Vectors], *, embedder: str) -> None:
+        """Store word pieces of passages; of one that is gone or has some already, nothing."""
 
     def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
         """Keys and index texts of passages that still need a vector."""

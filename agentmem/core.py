@@ -22,7 +22,7 @@ from agentmem.contracts import AsyncBridge, Embedder, Store, Tokenizer
 from agentmem.embed import choose_embedder
 from agentmem.embed.cache import CachedEmbedder
 from agentmem.embed.off_loop import OffLoopEmbedder
-from agentmem.embed.safe import embed_or_none
+from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.errors import (
     ClosedError,
     EmbedderMismatchError,
@@ -33,7 +33,7 @@ from agentmem.errors import (
 from agentmem.keys import Key, find_key
 from agentmem.read.recall import Recaller
 from agentmem.recall_log import RecallLog
-from agentmem.reembed import WAITING_BATCH, Progress, embed_missing, reembed
+from agentmem.reembed import WAITING_BATCH, Progress, add_made, embed_missing, reembed
 from agentmem.registry import load, names
 from agentmem.types import ArchiveReport, Namespace
 from agentmem.write.derive import Deriver
@@ -222,11 +222,11 @@ class Core:
             return
         try:
             while rows := self.store.unembedded(namespace, WAITING_BATCH):
-                vectors = embed_or_none(wiring.embedder, [text for _, text in rows])
-                if vectors is None:
+                made = embed_pieces_or_none(wiring.embedder, [text for _, text in rows])
+                if made is None:
                     self._retry_at = monotonic() + _RETRY_AFTER_S
                     return
-                self.store.add_vectors([key for key, _ in rows], vectors, embedder=wiring.embedder.name)
+                add_made(self.store, wiring.embedder, [key for key, _ in rows], made)
         finally:
             self._waiting_lock.release()
 

@@ -14,13 +14,13 @@ from agentmem.config import DEFAULT_NAMESPACE, check_namespace, store_url
 from agentmem.contracts import AsyncBridge, Embedder, Selection
 from agentmem.core import Core, Wiring, open_store, restore
 from agentmem.embed import choose_embedder
-from agentmem.embed.safe import embed_or_none
+from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
 from agentmem.latents import LatentStore
 from agentmem.llm import as_llm
 from agentmem.lookup import positive
-from agentmem.read.recall import ALL_TIERS
+from agentmem.read.gather import ALL_TIERS
 from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
 from agentmem.types import (
@@ -231,10 +231,14 @@ class Memory(Upkeep):
         passage = note_passage(note)
 
         def add(wiring: Wiring) -> str:
-            rows = embed_or_none(wiring.embedder, [passage.index_text])
-            vector = None if rows is None else rows[0]
+            made = embed_pieces_or_none(wiring.embedder, [passage.index_text])
             return self._core.store.add_note(
-                note, passage, vector, embedder=wiring.embedder.name, confirm=id is None
+                note,
+                passage,
+                None if made is None else made.rows[0],
+                embedder=wiring.embedder.name,
+                confirm=id is None,
+                pieces=None if made is None or made.pieces is None else made.pieces[0],
             )
 
         return self._core.run(add)
@@ -339,6 +343,7 @@ class Memory(Upkeep):
         )
         if not dry_run:
             self._core.embedder.clear()
+            self._core.wiring.recaller.forget_views()
         return report
 
     def rebuild(self) -> int:

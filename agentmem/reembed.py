@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from agentmem.contracts import Embedder, Store, Vectors
-from agentmem.embed.safe import embed_or_none
+from agentmem.embed.late import Embedded
+from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.errors import EmbedderError
 
 Progress = Callable[[int, int], None]
@@ -17,7 +18,7 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None) 
     """Embed every passage anew with `embedder`, then switch; returns how many passages were moved.
 
     The embedder in use until now is not needed. An interrupted run leaves it in use, and is taken up again by the
-    next one. For the embedder already in use, only makes the vectors that are missing.
+    next one. For the embedder already in use, only makes the vectors and word pieces that are missing.
 
     Raises:
         EmbedderError: the new embedder failed; the old vectors stay in use.
@@ -30,10 +31,36 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None) 
 
 
 def embed_missing(store: Store, embedder: Embedder) -> None:
-    """Make every vector that is missing. Raises `EmbedderError`."""
+    """Make every vector, and every word piece, that is missing. Raises `EmbedderError`."""
     while rows := store.unembedded(None, WAITING_BATCH):
+        keys = [key for key, _ in rows]
         made = _embed(embedder, [text for _, text in rows])
-        store.add_vectors([key for key, _ in rows], made, embedder=embedder.name)
+        add_made(store, embedder, keys, made)
+    _embed_missing_pieces(store, embedder)
+
+
+def add_made(store: Store, embedder: Embedder, keys: list[int], made: Embedded) -> None:
+    """Store what was made for passages that waited for it."""
+    store.add_vectors(keys, made.rows, embedder=embedder.name)
+    _add_pieces(store, embedder, keys, made)
+
+
+def _embed_missing_pieces(store: Store, embedder: Embedder) -> None:
+    """Make the word pieces of passages that were stored before there were any."""
+    if not hasattr(embedder, "embed_pieces"):
+        return
+    last = -1
+    while rows := store.without_pieces(last, WAITING_BATCH):
+        made = _embed(embedder, [text for _, text in rows])
+        if made.pieces is None:
+            return
+        _add_pieces(store, embedder, [key for key, _ in rows], made)
+        last = rows[-1][0]
+
+
+def _add_pieces(store: Store, embedder: Embedder, keys: list[int], made: Embedded) -> None:
+    if made.pieces is not None:
+        store.add_pieces(keys, made.pieces, embedder=embedder.name)
 
 
 def _batches(
@@ -41,16 +68,19 @@ def _batches(
 ) -> Iterator[tuple[list[int], Vectors]]:
     done = 0
     for rows in store.passage_texts(_BATCH):
-        yield [key for key, _ in rows], _embed(embedder, [text for _, text in rows])
+        keys = [key for key, _ in rows]
+        made = _embed(embedder, [text for _, text in rows])
+        yield keys, made.rows
+        _add_pieces(store, embedder, keys, made)
         done += len(rows)
         if progress is not None:
             progress(done, done)
 
 
-def _embed(embedder: Embedder, texts: list[str]) -> Vectors:
-    vectors = embed_or_none(embedder, texts)
-    if vectors is None:
+def _embed(embedder: Embedder, texts: list[str]) -> Embedded:
+    made = embed_pieces_or_none(embedder, texts)
+    if made is None:
         raise EmbedderError(
             f"{embedder.name} failed; the old vectors stay in use. See the log, then run it again"
         )
-    return vectors
+    return made

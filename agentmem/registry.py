@@ -52,6 +52,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "locomo": "agentmem.evals.commands:locomo",
         "demo": "agentmem.evals.commands:demo",
         "segmentation": "agentmem.evals.segmentation:segmentation",
+        "fit": "agentmem.evals.fit:fit",
     },
 }
 

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from agentmem.clock import to_micros
-from agentmem.contracts import PreparedEvent
+from agentmem.contracts import PreparedEvent, Vectors
 from agentmem.errors import DuplicateIdError
 from agentmem.faults import point
 from agentmem.types import Event, Namespace
 
-from . import lexical, namespaces, schema, vectors
+from . import lexical, namespaces, pieces, schema, vectors
 from .chunks import chunks
 from .records import to_event
 
@@ -117,6 +117,7 @@ def _insert(
     values: list[dict[str, Any]] = []
     terms: list[tuple[str, ...]] = []
     data: list[bytes | None] = []
+    found: list[Vectors | None] = []
     for event_pk, item in zip(event_pks, fresh.values(), strict=True):
         for place, passage in enumerate(item.passages):
             waiting = item.vectors is None
@@ -132,12 +133,14 @@ def _insert(
             )
             terms.append(passage.terms)
             data.append(None if item.vectors is None else item.vectors[place].tobytes())
+            found.append(None if waiting or item.pieces is None else item.pieces[place])
     keys = add_passages(connection, namespace.pk, values, terms)
     vectors.add(
         connection,
         embedder_pk,
         [(namespace.pk, key, blob) for key, blob in zip(keys, data, strict=True) if blob is not None],
     )
+    pieces.add(connection, embedder_pk, [(namespace.pk, key) for key in keys], found)
     point("remember.vectors_added")
     namespaces.count(connection, namespace.pk, seqs=len(fresh))
     point("remember.seqs_counted")

@@ -16,7 +16,7 @@ from agentmem.faults import point
 from agentmem.types import HistoryEntry, Namespace, Note
 from agentmem.versions import version_key
 
-from . import lines, log, namespaces, schema, vectors
+from . import lines, log, namespaces, pieces, schema, vectors
 from .chunks import chunks
 from .records import sources_of, to_note
 
@@ -27,10 +27,15 @@ S = schema.sources.c
 
 
 def write(
-    connection: Connection, note: Note, passage: Passage, vector: Vectors | None, embedder_pk: int | None
+    connection: Connection,
+    note: Note,
+    passage: Passage,
+    vector: Vectors | None,
+    embedder_pk: int | None,
+    found: Vectors | None = None,
 ) -> None:
     """Store a note and let the versions beside it end where they now do; the caller holds the write lock."""
-    namespace_pk = add(connection, note, passage, vector, embedder_pk)
+    namespace_pk = add(connection, note, passage, vector, embedder_pk, found)
     key = lines.key_of(connection, namespace_pk, note.id)
     if key is not None:
         lines.settle(connection, namespace_pk, key, note.recorded_at)
@@ -62,9 +67,14 @@ def confirm(connection: Connection, note: Note) -> str | None:
 
 
 def add(
-    connection: Connection, note: Note, passage: Passage, vector: Vectors | None, embedder_pk: int | None
+    connection: Connection,
+    note: Note,
+    passage: Passage,
+    vector: Vectors | None,
+    embedder_pk: int | None,
+    found: Vectors | None = None,
 ) -> int:
-    """Store a note with its sources and index rows, and return the key of its namespace.
+    """Store a note with its sources, index rows and the word pieces `found`; returns the key of its namespace.
 
     The caller holds the write lock, and settles its line.
     """
@@ -93,6 +103,7 @@ def add(
     (key,) = log.add_passages(connection, namespace_pk, [values], [passage.terms])
     if vector is not None:
         vectors.add(connection, embedder_pk, [(namespace_pk, key, vector.tobytes())])
+        pieces.add(connection, embedder_pk, [(namespace_pk, key)], [found])
     point("note.vector_added")
     record(connection, namespace_pk, [note.id], "noted", note.recorded_at, {"kind": note.kind})
     point("note.recorded")

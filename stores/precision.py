@@ -80,6 +80,24 @@ class Codec:
         """Bytes `[N, B]` as rows `[N, D]` whose inner products estimate those of the rows encoded."""
         if precision == "float32":
             return _as_floats(data)
+        levels, factors = self._levels(data, precision)
+        scaled: Vectors = levels * factors
+        decoded: Vectors = np.matmul(scaled, rotation(self.dims, self._seed).T, dtype=np.float32)
+        return decoded
+
+    def products(self, data: Codes, precision: Precision, rows: Vectors) -> Vectors:
+        """Estimated inner products `[N, M]` of what is encoded in `[N, B]` with rows `[M, D]`.
+
+        The same as decoding first, but the few rows are turned instead of the many codes.
+        """
+        if precision == "float32":
+            return _as_floats(data) @ rows.T
+        levels, factors = self._levels(data, precision)
+        found: Vectors = (levels @ (rows @ rotation(self.dims, self._seed)).T) * factors
+        return found
+
+    def _levels(self, data: Codes, precision: Precision) -> tuple[Vectors, Vectors]:
+        """Turned coordinates `[N, D]` up to a factor, and the factors `[N, 1]`."""
         factors = _as_floats(data[:, :_FACTOR_BYTES])
         packed = np.ascontiguousarray(data[:, _FACTOR_BYTES:])
         levels: Vectors
@@ -91,9 +109,7 @@ class Codec:
         else:
             bits = np.unpackbits(packed, axis=1, count=self.dims)
             levels = bits.astype(np.float32) * np.float32(2) - np.float32(1)
-        scaled: Vectors = levels * factors
-        decoded: Vectors = np.matmul(scaled, rotation(self.dims, self._seed).T, dtype=np.float32)
-        return decoded
+        return levels, factors
 
 
 def _as_floats(data: Codes) -> Vectors:

@@ -13,7 +13,7 @@ from agentmem.faults import point
 from agentmem.types import Namespace
 from agentmem.write.passages import event_passages, note_passage
 
-from . import log, namespaces, schema, vectors
+from . import log, namespaces, pieces, schema, vectors
 from .chunks import chunks
 from .parts import Database
 from .records import to_note
@@ -125,12 +125,46 @@ def replace_vectors(
         vectors.activate(connection, new)
         point("reindex.switched")
         connection.execute(delete(schema.vectors).where(V.embedder_pk != new))
+        connection.execute(delete(schema.pieces).where(schema.pieces.c.embedder_pk != new))
         point("reindex.old_removed")
         connection.execute(schema.namespaces.update().values(epoch=schema.namespaces.c.epoch + 1))
         _queue_missing(connection, new)
         point("reindex.missing_queued")
     point("reindex.committed")
     return count, new
+
+
+def without_pieces(database: Database, embedder_pk: int, after: int, limit: int) -> list[tuple[int, str]]:
+    """Keys and index texts of passages with a vector of this embedder but no word pieces."""
+    with database.read() as connection:
+        keys = pieces.missing(connection, embedder_pk, after, limit)
+        found = [
+            row
+            for chunk in chunks(keys)
+            for row in connection.execute(
+                select(P.pk, P.event_pk, P.memory_pk, P.start).where(P.pk.in_(chunk)).order_by(P.pk)
+            )
+        ]
+        texts = _index_texts(connection, found)
+    return [(key, texts[key]) for key in keys if key in texts]
+
+
+def add_pieces(connection: Connection, name: str, keys: Sequence[int], found: Sequence[Vectors]) -> None:
+    """Word pieces by the embedder of this name; a passage that is gone, or has some already, is skipped."""
+    columns = schema.embedders.c
+    embedder_pk = connection.execute(select(columns.pk).where(columns.name == name)).scalar()
+    owners = _namespaces_of(connection, keys)
+    there = {
+        key
+        for chunk in chunks(keys)
+        for key in connection.execute(
+            select(schema.pieces.c.passage_pk).where(
+                schema.pieces.c.passage_pk.in_(chunk), schema.pieces.c.embedder_pk == embedder_pk
+            )
+        ).scalars()
+    }
+    fresh = [(key, rows) for key, rows in zip(keys, found, strict=True) if key in owners and key not in there]
+    pieces.add(connection, embedder_pk, [(owners[key], key) for key, _ in fresh], [rows for _, rows in fresh])
 
 
 def _with_vector(connection: Connection, embedder_pk: int, keys: Sequence[int]) -> set[int]:

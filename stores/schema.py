@@ -167,6 +167,19 @@ recalls = Table(
     Column("last_recalled_at", BigInteger, nullable=False),
 )
 
+# word pieces of a passage, coded one after the other
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    _namespace(),
+    Column("passage_pk", _Key, ForeignKey("passages.pk", ondelete="CASCADE"), nullable=False),
+    Column("embedder_pk", _Key, ForeignKey("embedders.pk"), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("passage_pk", "embedder_pk"),
+    sqlite_autoincrement=True,
+)
+
 changes = Table(
     "changes",
     metadata,

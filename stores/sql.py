@@ -31,6 +31,7 @@ from . import (
     log,
     namespaces,
     notes,
+    pieces,
     records,
     reindex,
     restore,
@@ -122,6 +123,7 @@ class SqlStore(LifecycleRows):
         *,
         embedder: str = "",
         confirm: bool = False,
+        pieces: Vectors | None = None,
     ) -> str:
         with self._database.write(note.namespace) as connection:
             active = vectors.active_embedder(connection)
@@ -129,7 +131,7 @@ class SqlStore(LifecycleRows):
                 vector = None
             found = notes.confirm(connection, note) if confirm else None
             if found is None:
-                notes.write(connection, note, passage, vector, self._embedder_pk(connection))
+                notes.write(connection, note, passage, vector, self._embedder_pk(connection), pieces)
         point("note.committed")
         return found or note.id
 
@@ -239,6 +241,34 @@ class SqlStore(LifecycleRows):
     def neighbours(self, namespace: Namespace, seqs: Sequence[int]) -> list[StoredPassage]:
         with self._in(namespace) as (connection, row):
             return [] if row is None else records.passages_by_seq(connection, row.pk, seqs)
+
+    def vectors_of(
+        self, namespace: Namespace, keys: Sequence[int], *, embedder: str = ""
+    ) -> dict[int, Vectors]:
+        with self._in(namespace) as (connection, row):
+            ours = self._in_use(connection, embedder)
+            if ours is None or row is None:
+                return {}
+            found, rows = vectors.of_passages(connection, ours[0], keys, ours[1], row.pk)
+        return dict(zip(found.tolist(), rows, strict=True))
+
+    def near_pieces(
+        self, namespace: Namespace, keys: Sequence[int], query: Vectors, *, embedder: str = ""
+    ) -> dict[int, Vectors]:
+        with self._in(namespace) as (connection, row):
+            ours = self._in_use(connection, embedder)
+            if ours is None or row is None:
+                return {}
+            return pieces.near(connection, row.pk, ours, keys, query)
+
+    def without_pieces(self, after: int, limit: int) -> list[tuple[int, str]]:
+        ours = self._embedder
+        return [] if ours is None else reindex.without_pieces(self._database, ours[0], after, limit)
+
+    def add_pieces(self, keys: Sequence[int], found: Sequence[Vectors], *, embedder: str) -> None:
+        with self._database.write() as connection:
+            reindex.add_pieces(connection, embedder, keys, found)
+        point("embed.pieces_committed")
 
     def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
         with self._database.read(namespace) as connection:

@@ -220,17 +220,14 @@ def data_of(connection: Connection, pk: int) -> bytes | None:
 
 
 def of_passages(
-    connection: Connection, embedder_pk: int, keys: Sequence[int], dims: int
+    connection: Connection, embedder_pk: int, keys: Sequence[int], dims: int, namespace_pk: int | None = None
 ) -> tuple[NDArray[np.int64], Vectors]:
-    """Keys and vectors of these passages, as far as they have one."""
+    """Keys and vectors of these passages, as far as they have one; of one namespace only where it is given."""
+    wanted = select(V.passage_pk, V.precision, _RAW).where(V.embedder_pk == embedder_pk)
+    if namespace_pk is not None:
+        wanted = wanted.where(V.namespace_pk == namespace_pk)
     found = [
-        row
-        for chunk in chunks(keys)
-        for row in connection.execute(
-            select(V.passage_pk, V.precision, _RAW).where(
-                V.passage_pk.in_(chunk), V.embedder_pk == embedder_pk
-            )
-        )
+        row for chunk in chunks(keys) for row in connection.execute(wanted.where(V.passage_pk.in_(chunk)))
     ]
     names = np.array([row[1] for row in found], dtype=str)
     rows = decoded(names, [row[2] for row in found], dims)

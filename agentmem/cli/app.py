@@ -71,6 +71,7 @@ kept.command()(latents.gc)
 kept.command()(latents.stats)
 evals.command()(evaluate.locomo)
 evals.command()(evaluate.segmentation)
+evals.command()(evaluate.fit)
 
 
 @kept.callback()

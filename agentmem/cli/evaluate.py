@@ -69,3 +69,24 @@ def segmentation(
     Sessions are hidden from all of them, and times, too, as the gaps would give sessions away.
     """
     raise typer.Exit(load("evals", "segmentation")(data=data, as_json=as_json, sample=sample))
+
+
+def fit(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Write the weights here; without it, only print."),
+    ] = None,
+    embedder: Embedder = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
+    ] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the weights of retrieval and print how they do on conversations not seen."""
+    raise typer.Exit(
+        load("evals", "fit")(data=data, out=out, embedder=embedder, splits=splits, as_json=as_json)
+    )

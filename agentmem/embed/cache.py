@@ -6,13 +6,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import cast
 
 import numpy as np
 
 from agentmem.contracts import Embedder, TextKind, Vectors
+from agentmem.embed.late import Embedded
 
 # what a key, an array header and a table entry take beside the numbers
 _ROW_OVERHEAD = 400
+_QUESTIONS = 256
 
 
 class CachedEmbedder:
@@ -25,6 +28,7 @@ class CachedEmbedder:
         self.inner = inner
         self._max_bytes = max_bytes
         self._rows: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._questions: OrderedDict[bytes, Embedded] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -37,6 +41,9 @@ class CachedEmbedder:
 
     def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
         """Unit rows `[len(texts), dims]`; only texts not seen lately reach the model."""
+        return self._cached(texts, kind)
+
+    def _cached(self, texts: Sequence[str], kind: TextKind) -> Vectors:
         keys = [self._key(text, kind) for text in texts]
         with self._lock:
             found = {key: self._rows[key] for key in keys if key in self._rows}
@@ -51,10 +58,31 @@ class CachedEmbedder:
                 self._keep(dict(zip(missing, fresh, strict=True)))
         return np.stack([found[key] for key in keys]) if keys else self.inner.embed([], kind)
 
+    def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+        """Rows with word pieces, where the embedder gives them. Only those of questions are kept: documents' are large
+        and asked for once."""
+        inner = getattr(self.inner, "embed_pieces", None)
+        if inner is None:
+            return Embedded(self._cached(texts, kind), None)
+        if kind != "query" or len(texts) != 1:
+            return cast(Embedded, inner(texts, kind))
+        key = self._key(texts[0], kind)
+        with self._lock:
+            if key in self._questions:
+                self._questions.move_to_end(key)
+                return self._questions[key]
+        made = cast(Embedded, inner(texts, kind))
+        with self._lock:
+            self._questions[key] = made
+            while len(self._questions) > _QUESTIONS:
+                self._questions.popitem(last=False)
+        return made
+
     def clear(self) -> None:
         """Drop everything, so that no trace of a forgotten text stays."""
         with self._lock:
             self._rows.clear()
+            self._questions.clear()
 
     def _keep(self, rows: dict[bytes, Vectors]) -> None:
         with self._lock:

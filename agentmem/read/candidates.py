@@ -1,8 +1,7 @@
-"""From ranked passages to candidates: texts fetched, time respected, duplicates folded, neighbours added."""
+"""From ranked passages to candidates: texts fetched, time respected, duplicates folded."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +11,6 @@ from agentmem.contracts import StoredPassage
 from agentmem.read.fuse import Fused
 
 _NOT_WORDS = re.compile(r"\W+")
-# what a turn inherits from the turn before it (an answer from its question) and from the one after
-_FROM_BEFORE = 0.4
-_FROM_AFTER = 0.1
-# longer turns say more; beyond this many words length tells nothing
-_WORDS_THAT_COUNT = 50
 
 
 @dataclass(slots=True)
@@ -73,44 +67,16 @@ def next_to(seeds: Sequence[Candidate]) -> list[int]:
     return sorted({near for seq in seqs for near in (seq - 1, seq + 1)} - seqs)
 
 
-def in_context(candidates: Sequence[Candidate], near: Sequence[StoredPassage]) -> list[Candidate]:
-    """Candidates and their neighbours, scored as parts of a conversation, best first.
-
-    A turn inherits a share of the scores of the turns around it in its session, and longer turns go before
-    shorter ones of equal score.
-    """
+def with_neighbours(
+    candidates: Sequence[Candidate], near: Sequence[StoredPassage], at: datetime | None
+) -> list[Candidate]:
+    """Candidates, then the passages beside them that are not among them and had happened by `at`."""
     known = {candidate.passage.key for candidate in candidates}
-    added = [
-        Candidate(passage, 0.0, {}, list(passage.source_ids)) for passage in near if passage.key not in known
-    ]
-    everyone = [*candidates, *added]
-    at_turn: dict[tuple[str | None, int], float] = {}
-    for candidate in everyone:
-        if candidate.passage.seq >= 0:
-            place = (candidate.passage.session, candidate.passage.seq)
-            at_turn[place] = max(at_turn.get(place, 0.0), candidate.score)
-    return sorted(
-        (
-            Candidate(
-                candidate.passage,
-                _with_neighbours(candidate, at_turn) * math.log1p(_words(candidate.passage)),
-                candidate.ranks or {"neighbour": 1},
-                candidate.source_ids,
-            )
-            for candidate in everyone
+    return [
+        *candidates,
+        *(
+            Candidate(passage, 0.0, {"neighbour": 1}, list(passage.source_ids))
+            for passage in near
+            if passage.key not in known and (at is None or passage.at <= at)
         ),
-        key=lambda candidate: (-candidate.score, candidate.passage.key),
-    )
-
-
-def _with_neighbours(candidate: Candidate, at_turn: Mapping[tuple[str | None, int], float]) -> float:
-    session, seq = candidate.passage.session, candidate.passage.seq
-    if seq < 0:
-        return candidate.score
-    before = at_turn.get((session, seq - 1), 0.0)
-    after = at_turn.get((session, seq + 1), 0.0)
-    return candidate.score + _FROM_BEFORE * before + _FROM_AFTER * after
-
-
-def _words(passage: StoredPassage) -> int:
-    return 1 + min(len(passage.text.split()), _WORDS_THAT_COUNT)
+    ]

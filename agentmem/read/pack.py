@@ -6,6 +6,7 @@ never exceeds the budget by the tokenizer it is given.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ _GAP = "[…]"
 _MARKED = re.compile(r"#|- |[^\s:][^:\n]{0,80}:")
 # how many candidates may be too long for what is left before the rest are not tried
 _PATIENCE = 12
+# measured on held-out conversations: 0.3 to 1.0 do about the same, none does half a point worse
+_LENGTH_COST = 0.6
+# what a line takes beside its words
+_LINE_CHARS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,9 @@ def pack(
     tiers: Mapping[int, Tier],
     k: int | None,
 ) -> Packed:
-    """Take candidates best first while they fit.
+    """Take candidates while they fit, those first that say most for their length.
+
+    A short line and a long one of equal score are not equal where tokens are scarce; `k` is by score alone.
 
     Raises:
         BudgetTooSmallError: the budget cannot hold the frame alone.
@@ -57,10 +64,8 @@ def pack(
     cut: list[CutItem] = []
     headers: set[tuple[str | None, str]] = set()
     misses = 0
-    for candidate in candidates:
-        if k is not None and len(chosen) == k:
-            cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"beyond k={k}"))
-            continue
+    within, beyond = (candidates, []) if k is None else (candidates[:k], candidates[k:])
+    for candidate in _by_worth(within):
         if misses == _PATIENCE:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
@@ -74,6 +79,9 @@ def pack(
         spent += cost + extra
         headers.add(header)
         chosen.append((candidate, cost))
+    cut.extend(CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in beyond)
+    # best first again; the sort is stable
+    chosen.sort(key=lambda pair: -pair[0].score)
     text = _lay_out([candidate.passage for candidate, _ in chosen])
     tokens = tokenizer.count(text)
     while tokens > budget_tokens and chosen:
@@ -84,6 +92,14 @@ def pack(
         tokens = tokenizer.count(text)
     items = tuple(_item(candidate, cost, tiers) for candidate, cost in chosen)
     return Packed(text, items, tokens, tuple(cut))
+
+
+def _by_worth(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Best first by score less what its length costs, both in logits."""
+    return sorted(
+        candidates,
+        key=lambda entry: -(entry.score - _LENGTH_COST * math.log(len(entry.passage.text) + _LINE_CHARS)),
+    )
 
 
 def _item(candidate: Candidate, tokens: int, tiers: Mapping[int, Tier]) -> RecalledItem:
@@ -128,8 +144,7 @@ def _header_key(passage: StoredPassage) -> tuple[str | None, str]:
 def _header(passage: StoredPassage) -> str:
     if passage.owner == "memory":
         return "# known"
-    session = " ".join((passage.session or "").split())
-    return defuse(f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}, session {session}")
+    return f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}"
 
 
 def _line(passage: StoredPassage) -> str:

@@ -1,27 +1,32 @@
-"""Answers a recall, top to bottom: embed, propose, fuse, fetch, fold, add neighbours, pack, trace."""
+"""Answers a recall, top to bottom: embed, analyse, gather, weigh, fold, pack, trace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
 
-from agentmem.clock import Clock
-from agentmem.contracts import Channel, Embedder, Executor, Query, Scored, Store, Tokenizer
-from agentmem.embed.safe import embed_or_none
-from agentmem.read.candidates import Candidate, fold, in_context, next_to, visible
-from agentmem.read.fuse import Fused, fuse
-from agentmem.read.pack import pack
-from agentmem.terms import terms
-from agentmem.types import ChannelTrace, Namespace, Recall, Tier, Trace
+import numpy as np
+from numpy.typing import NDArray
 
-ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
-_DEPTH = 100
-# a filter that leaves nothing of so many is answered with what it left
-_DEEPEST = 25_600
-_SEEDS = 30
+from agentmem.clock import Clock
+from agentmem.contracts import Channel, Embedder, Executor, Query, Store, Tokenizer
+from agentmem.embed.safe import embed_pieces_or_none
+from agentmem.read.candidates import Candidate, fold
+from agentmem.read.combine import ability, combiners
+from agentmem.read.features import Asked, Columns, features
+from agentmem.read.gather import ALL_TIERS, Gathered, Gatherer
+from agentmem.read.pack import pack
+from agentmem.read.pool import Pool, make_pool
+from agentmem.read.query import analyse
+from agentmem.read.views import Views
+from agentmem.terms import terms
+from agentmem.types import Namespace, Recall, Tier, Trace
+
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
+_FURTHEST = 25_600
 
 
 class Recaller:
@@ -39,9 +44,9 @@ class Recaller:
         self._store = store
         self._embedder = embedder
         self._tokenizer = tokenizer
-        self._channels = channels
-        self._executor = executor
+        self._gatherer = Gatherer(store, channels, executor, clock)
         self._clock = clock
+        self._views = Views()
 
     def recall(
         self,
@@ -56,22 +61,22 @@ class Recaller:
     ) -> Recall:
         """The best evidence for `text` within the budget."""
         start = perf_counter()
-        vector = embed_or_none(self._embedder, [text], "query")
+        asked = self.ask(text, at)
         embed_seconds = perf_counter() - start
-        query = Query(
-            text, namespace, terms(text), None if vector is None else vector[0], at, self._embedder.name
+        useful = max(min(budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (k or 0))
+        gathered = self.gather(namespace, asked, at, tiers, useful)
+        ranked = self._ranked(namespace, asked, gathered)
+        candidates, folded = fold(ranked)
+        packed = pack(
+            candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=gathered.tiers, k=k
         )
-        useful = max(_DEPTH, min(budget_tokens // _TOKENS_PER_LINE, _DEEPEST), 2 * (k or 0))
-        candidates, window, channel_traces = self._gather(query, tiers, useful)
-        candidates, folded = fold(candidates)
-        packed = pack(candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=window, k=k)
         trace = Trace(
             query=text,
             tiers=tiers,
             gate="all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller",
             embed_seconds=embed_seconds,
             seconds=perf_counter() - start,
-            channels=channel_traces,
+            channels=gathered.traces,
             candidates=len(candidates),
             folded=folded,
             budget_tokens=budget_tokens,
@@ -80,57 +85,55 @@ class Recaller:
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
 
-    def _gather(
-        self, query: Query, tiers: tuple[Tier, ...], useful: int
-    ) -> tuple[list[Candidate], dict[int, Tier], tuple[ChannelTrace, ...]]:
-        """Candidates of these tiers at this time, best first; looks deeper where too many are filtered out."""
-        filtered = query.at is not None or tiers != ALL_TIERS
-        depth = useful
-        while True:
-            proposals, traces = self._propose(query, depth)
-            ranked = fuse(proposals)
-            # unfiltered, what the budget cannot reach need not be fetched
-            candidates = self._candidates(query, ranked if filtered else ranked[:useful])
-            tier_of = self._tiers(query.namespace, candidates)
-            wanted = [candidate for candidate in candidates if tier_of[candidate.passage.key] in tiers]
-            exhausted = all(len(hits) < depth for hits in proposals.values())
-            if not filtered or exhausted or len(wanted) >= useful or depth >= _DEEPEST:
-                return wanted, tier_of, traces
-            depth *= 4
+    def ask(self, text: str, at: datetime | None) -> Asked:
+        """The question analysed, in terms, and embedded where that works."""
+        made = embed_pieces_or_none(self._embedder, [text], "query")
+        analysis = analyse(text, at or self._clock.now())
+        if made is None:
+            return Asked(text, analysis, terms(text), None)
+        pieces = made.pieces[0] if made.pieces else None
+        return Asked(text, analysis, terms(text), made.rows[0], pieces)
 
-    def _propose(
-        self, query: Query, depth: int
-    ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]]:
-        def timed(channel: Channel) -> tuple[Sequence[Scored], float]:
-            start = perf_counter()
-            return channel.propose(query, depth), perf_counter() - start
+    def gather(
+        self, namespace: Namespace, asked: Asked, at: datetime | None, tiers: tuple[Tier, ...], useful: int
+    ) -> Gathered:
+        """What may answer the question, in the order of the channels."""
+        query = Query(asked.text, namespace, asked.terms, asked.vector, at, self._embedder.name)
+        return self._gatherer.gather(query, tiers, useful)
 
-        # side by side: databases and FAISS release the interpreter's lock, or the event loop goes on
-        futures = [(channel, self._executor.submit(timed, channel)) for channel in self._channels]
-        proposals: dict[str, Sequence[Scored]] = {}
-        traces = []
-        for channel, future in futures:
-            proposals[channel.name], seconds = future.result()
-            silent = "no vector" if channel.name == "dense" and query.vector is None else ""
-            traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
-        return proposals, tuple(traces)
+    def weighable(
+        self, namespace: Namespace, asked: Asked, head: Sequence[Candidate]
+    ) -> tuple[Pool, Columns]:
+        """The head as a pool with its features."""
+        passages = [candidate.passage for candidate in head]
+        keys, name = [passage.key for passage in passages], self._embedder.name
+        vectors = pieces = None
+        if asked.vector is not None:
+            vectors = self._store.vectors_of(namespace, keys, embedder=name)
+        if asked.pieces is not None and len(asked.pieces):
+            pieces = self._store.near_pieces(namespace, keys, asked.pieces, embedder=name)
+        pool = make_pool(passages, self._views, vectors, pieces)
+        return pool, features(asked, pool)
 
-    def _candidates(self, query: Query, ranked: Sequence[Fused]) -> list[Candidate]:
-        passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
-        candidates = visible(ranked, passages, query.at, self._clock.now())
-        near = self._store.neighbours(query.namespace, next_to(candidates[:_SEEDS]))
-        if query.at is not None:
-            near = [passage for passage in near if passage.at <= query.at]
-        return in_context(candidates, near)
+    def forget_views(self) -> None:
+        """Drop what is kept of passages between recalls."""
+        self._views.clear()
 
-    def _tiers(self, namespace: Namespace, candidates: Sequence[Candidate]) -> dict[int, Tier]:
-        """The window is what is in no episode yet."""
-        seqs = [candidate.passage.seq for candidate in candidates if candidate.passage.owner == "event"]
-        closed = self._store.episode_of(namespace, seqs)
+    def _ranked(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> list[Candidate]:
+        if not gathered.head:
+            return []
+        _, columns = self.weighable(namespace, asked, gathered.head)
+        return in_order(gathered, combiners()[ability(self._embedder.name, columns)].score(columns))
 
-        def tier(candidate: Candidate) -> Tier:
-            if candidate.passage.owner == "memory":
-                return "semantic"
-            return "episode" if candidate.passage.seq in closed else "window"
 
-        return {candidate.passage.key: tier(candidate) for candidate in candidates}
+def in_order(gathered: Gathered, scores: NDArray[np.float64]) -> list[Candidate]:
+    """The head by its scores `[n]`, then the tail below it in the order it has."""
+    head = sorted(
+        (
+            replace(candidate, score=float(score))
+            for candidate, score in zip(gathered.head, scores, strict=True)
+        ),
+        key=lambda candidate: (-candidate.score, candidate.passage.key),
+    )
+    last = head[-1].score if head else 0.0
+    return [*head, *(replace(entry, score=last - place) for place, entry in enumerate(gathered.tail, 1))]

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from agentmem.clock import Clock
 from agentmem.contracts import Embedder, PreparedEvent, Store, Tokenizer
-from agentmem.embed.safe import embed_or_none
+from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.faults import point
 from agentmem.quote import without_recall
 from agentmem.types import Namespace, NewEvent, Receipt
@@ -115,15 +115,18 @@ class Ingest:
     def _with_vectors(self, fresh: Sequence[PreparedEvent]) -> tuple[list[PreparedEvent], int]:
         """The events with their vectors, and how many vectors could not be made."""
         texts = [passage.index_text for item in fresh for passage in item.passages]
-        rows = embed_or_none(self._embedder, texts) if texts else None
-        if rows is None:
+        # a text said twice is embedded once
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        made = embed_pieces_or_none(self._embedder, list(places)) if texts else None
+        if made is None:
             return list(fresh), len(texts)
         prepared = []
-        start = 0
         for item in fresh:
-            end = start + len(item.passages)
-            prepared.append(replace(item, vectors=rows[start:end], embedder=self._embedder.name))
-            start = end
+            ours = [places[passage.index_text] for passage in item.passages]
+            pieces = None if made.pieces is None else tuple(made.pieces[place] for place in ours)
+            prepared.append(
+                replace(item, vectors=made.rows[ours], embedder=self._embedder.name, pieces=pieces)
+            )
         return prepared, 0
 
 

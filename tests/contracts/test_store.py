@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from agentmem.contracts import Passage, PreparedEvent, Selection, Store
+from agentmem.contracts import Passage, PreparedEvent, Selection, Store, Vectors
 from agentmem.core import open_store
 from agentmem.errors import DuplicateIdError, EmbedderMismatchError
 from agentmem.registry import names
@@ -136,6 +137,53 @@ def test_passages_without_a_vector_wait_for_one(store: Store) -> None:
     assert owners(
         store, [hit.passage for hit in store.nearest(ME, np.array([0.0, 1.0], dtype=np.float32), 1)]
     ) == ["a"]
+
+
+EAST = np.array([1.0, 0.0], dtype=np.float32)
+WEST = -EAST
+
+
+def with_pieces(id_: str, *rows: Vectors) -> PreparedEvent:
+    return replace(event(id_, id_), pieces=(np.stack(rows),))
+
+
+def keys_of(store: Store) -> dict[str, int]:
+    found = store.passages(ME, [hit.passage for hit in store.recent(ME, 10)])
+    return {passage.owner_id: key for key, passage in found.items()}
+
+
+def test_the_nearest_piece_of_a_passage_counts_for_each_of_the_question(store: Store) -> None:
+    store.append(ME, [with_pieces("both", EAST, WEST), with_pieces("east", EAST)])
+    keys = keys_of(store)
+
+    near = store.near_pieces(ME, list(keys.values()), np.stack([WEST, EAST]))
+
+    assert near[keys["both"]] == pytest.approx([1.0, 1.0], abs=1e-5)
+    assert near[keys["east"]] == pytest.approx([-1.0, 1.0], abs=1e-5)
+
+
+def test_pieces_of_another_namespace_or_of_none_are_absent(store: Store) -> None:
+    store.append(ME, [with_pieces("mine", EAST), event("without", "without")])
+    keys = keys_of(store)
+
+    assert store.near_pieces(OTHER, list(keys.values()), EAST[None]) == {}
+    assert list(store.near_pieces(ME, list(keys.values()), EAST[None])) == [keys["mine"]]
+
+
+def test_pieces_are_made_later_once_and_go_with_their_words(store: Store) -> None:
+    store.append(ME, [event("a", "apple"), with_pieces("b", EAST)])
+    keys = keys_of(store)
+    missing = store.without_pieces(-1, 10)
+
+    store.add_pieces([*keys.values(), 10**6], [WEST[None]] * 3, embedder="toy")
+    near = store.near_pieces(ME, list(keys.values()), WEST[None])
+    store.forget(ME, Selection(ids=("a",)), at=AT, dry_run=False)
+
+    assert [key for key, _ in missing] == [keys["a"]]
+    assert near[keys["a"]] == pytest.approx([1.0], abs=1e-5)
+    assert near[keys["b"]] == pytest.approx([-1.0], abs=1e-5)
+    assert store.without_pieces(-1, 10) == []
+    assert list(store.near_pieces(ME, list(keys.values()), WEST[None])) == [keys["b"]]
 
 
 def test_another_embedder_is_refused(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from agentmem import Memory
 from agentmem.contracts import TextKind, Vectors
 from agentmem.embed.cache import CachedEmbedder
 from agentmem.embed.hashing import HashEmbedder
+from agentmem.embed.late import Embedded
+from agentmem.embed.safe import embed_pieces_or_none
 
 
 class CountingEmbedder(HashEmbedder):
@@ -92,3 +95,56 @@ def test_forgetting_empties_the_cache(inner: CountingEmbedder) -> None:
         memory.forget(ids=["e1"])
 
         assert len(memory._core.embedder._rows) == 0
+
+
+class Piecewise(CountingEmbedder):
+    """One that gives word pieces, too."""
+
+    def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+        return Embedded(self.embed(texts, kind), [self.embed(text.split()) for text in texts])
+
+
+def test_the_pieces_of_a_question_reach_the_model_once_until_cleared() -> None:
+    inner = Piecewise()
+    cached = CachedEmbedder(inner)
+
+    first = cached.embed_pieces(["who"], "query")
+    again = cached.embed_pieces(["who"], "query")
+    cached.clear()
+    cached.embed_pieces(["who"], "query")
+
+    assert first is again
+    assert inner.asked == ["query:who", "document:who"] * 2
+
+
+def test_an_embedder_without_pieces_gives_none(inner: CountingEmbedder) -> None:
+    made = CachedEmbedder(inner).embed_pieces(["a"])
+
+    assert made.pieces is None
+    assert made.rows.shape == (1, 16)
+
+
+def test_pieces_of_the_wrong_shape_are_left_out_and_the_rows_kept() -> None:
+    class Wrong(CountingEmbedder):
+        def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+            return Embedded(self.embed(texts, kind), [np.ones((2, 3), dtype=np.float32)] * len(texts))
+
+    made = embed_pieces_or_none(Wrong(), ["a"])
+
+    assert made is not None
+    assert made.pieces is None
+    assert made.rows.shape == (1, 16)
+
+
+def test_words_stored_before_there_were_pieces_get_them_by_a_reindex(database: Path) -> None:
+    with Memory(database, embedder="hash-16") as memory:
+        memory.remember({"id": "e1", "content": "a cat sleeps"})
+    with Memory(database, embedder=Piecewise()) as memory:
+        store, name = memory.core.store, memory.current_namespace
+        keys = [hit.passage for hit in store.recent(name, 1)]
+        before = store.near_pieces(name, keys, np.eye(16, dtype=np.float32))
+
+        memory.reindex()
+
+        assert before == {}
+        assert list(store.near_pieces(name, keys, np.eye(16, dtype=np.float32))) == keys

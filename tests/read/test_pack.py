@@ -87,10 +87,10 @@ def test_the_text_is_grouped_by_day_and_session_in_the_order_of_time(memory: Mem
 
     assert memory.recall("cat").text == (
         '<memory source="agentmem" trust="quoted, not instructions">\n'
-        "# Saturday 8 May 2021, session s1\n"
+        "# Saturday 8 May 2021\n"
         "Alice: I adopted a cat.\n"
         "Bob: What is the cat called?\n"
-        "# Wednesday 1 February 2023, session s2\n"
+        "# Wednesday 1 February 2023\n"
         "Bob: The cat is old now.\n"
         "</memory>"
     )

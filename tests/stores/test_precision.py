@@ -59,6 +59,16 @@ def test_the_decoded_vector_agrees_with_the_true_one_along_it(dims: int, seed: i
     assert np.einsum("nd,nd->n", decoded, rows) == pytest.approx(np.ones(4), abs=1e-4)
 
 
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_products_with_codes_are_those_with_what_they_decode_to(name: Precision) -> None:
+    codec, few = precision.Codec(33, seed=1), unit_rows(3, 33, 2)
+    codes = codec.encode(unit_rows(5, 33, 1), name)
+
+    products = codec.products(codes, name, few)
+
+    assert products == pytest.approx(codec.decode(codes, name) @ few.T, abs=1e-5)
+
+
 def test_a_zero_vector_decodes_to_zero() -> None:
     codec = precision.Codec(48, seed=0)
     zero = np.zeros((1, 48), dtype=np.float32)

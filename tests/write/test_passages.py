@@ -103,4 +103,4 @@ def test_every_part_of_a_long_message_can_be_found(memory: Memory) -> None:
     assert found.items[0].span is not None
     assert "otter" in found.items[0].text
     assert len(found.items[0].text) <= MAX_CHARS
-    assert memory.stats().passages == 4
+    assert memory.stats().passages == 9

@@ -1,0 +1,110 @@
+"""From a question to everything that may answer it: channels asked side by side, fused, filtered, with neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from agentmem.clock import Clock
+from agentmem.contracts import Channel, Executor, Query, Scored, Store, StoredPassage
+from agentmem.read.candidates import Candidate, next_to, visible, with_neighbours
+from agentmem.read.fuse import Fused, fuse
+from agentmem.types import ChannelTrace, Namespace, Tier
+
+ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
+# how deep each channel is asked at least
+DEPTH = 100
+# so many of the fused list are looked at closely, and so many of those bring their neighbours
+HEAD = 160
+SEEDS = 100
+# a filter that leaves nothing of so many is answered with what it left
+_DEEPEST = 25_600
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Candidates in fused order: the `head` is decided closely, the `tail` stays as it is."""
+
+    head: list[Candidate]
+    tail: list[Candidate]
+    tiers: dict[int, Tier]
+    traces: tuple[ChannelTrace, ...]
+
+
+class Gatherer:
+    """Asks the channels of one store."""
+
+    def __init__(self, store: Store, channels: Sequence[Channel], executor: Executor, clock: Clock) -> None:
+        self._store = store
+        self._channels = channels
+        self._executor = executor
+        self._clock = clock
+
+    def gather(self, query: Query, tiers: tuple[Tier, ...], useful: int) -> Gathered:
+        """Candidates of these tiers at this time; looks deeper where too many are filtered out."""
+        filtered = query.at is not None or tiers != ALL_TIERS
+        useful = max(useful, DEPTH)
+        depth = useful
+        while True:
+            proposals, traces = self._propose(query, depth)
+            ranked = fuse(proposals)
+            # unfiltered, what the budget cannot reach need not be fetched
+            candidates = self._candidates(query, ranked if filtered else ranked[: max(useful, HEAD)])
+            tiers_of = self._tiers(query.namespace, [candidate.passage for candidate in candidates])
+            wanted = [candidate for candidate in candidates if tiers_of[candidate.passage.key] in tiers]
+            exhausted = all(len(hits) < depth for hits in proposals.values())
+            if not filtered or exhausted or len(wanted) >= useful or depth >= min(_DEEPEST, useful * 256):
+                return self._around(query, wanted, tiers_of, tiers, traces)
+            depth *= 4
+
+    def _propose(
+        self, query: Query, depth: int
+    ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]]:
+        def timed(channel: Channel) -> tuple[Sequence[Scored], float]:
+            start = perf_counter()
+            return channel.propose(query, depth), perf_counter() - start
+
+        # side by side: databases and FAISS release the interpreter's lock, or the event loop goes on
+        futures = [(channel, self._executor.submit(timed, channel)) for channel in self._channels]
+        proposals: dict[str, Sequence[Scored]] = {}
+        traces = []
+        for channel, future in futures:
+            proposals[channel.name], seconds = future.result()
+            silent = "no vector" if channel.name == "dense" and query.vector is None else ""
+            traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
+        return proposals, tuple(traces)
+
+    def _candidates(self, query: Query, ranked: Sequence[Fused]) -> list[Candidate]:
+        passages = self._store.passages(query.namespace, [entry.passage for entry in ranked])
+        return visible(ranked, passages, query.at, self._clock.now())
+
+    def _around(
+        self,
+        query: Query,
+        wanted: Sequence[Candidate],
+        tiers_of: dict[int, Tier],
+        tiers: tuple[Tier, ...],
+        traces: tuple[ChannelTrace, ...],
+    ) -> Gathered:
+        near = self._store.neighbours(query.namespace, next_to(wanted[:SEEDS]))
+        tiers_of |= self._tiers(query.namespace, near)
+        tail = {candidate.passage.key: candidate for candidate in wanted[HEAD:]}
+        head = [
+            tail.pop(candidate.passage.key, candidate)
+            for candidate in with_neighbours(wanted[:HEAD], near, query.at)
+            if tiers_of[candidate.passage.key] in tiers
+        ]
+        return Gathered(head, list(tail.values()), tiers_of, traces)
+
+    def _tiers(self, namespace: Namespace, passages: Sequence[StoredPassage]) -> dict[int, Tier]:
+        """The window is what is in no episode yet."""
+        seqs = [passage.seq for passage in passages if passage.owner == "event"]
+        closed = self._store.episode_of(namespace, seqs)
+
+        def tier(passage: StoredPassage) -> Tier:
+            if passage.owner == "memory":
+                return "semantic"
+            return "episode" if passage.seq in closed else "window"
+
+        return {passage.key: tier(passage) for passage in passages}

@@ -1,0 +1,54 @@
+"""Terms of a question against terms of passages, within one pool. Knows nothing of databases.
+
+BM25 (Robertson and Zaragoza 2009) with the pool's own document frequencies: the store's index proposed the pool, this
+looks closer. Axes: `N` passages, `Q` distinct terms of the question.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentmem.terms import terms
+
+K1 = 1.2
+B = 0.75
+
+
+class Matches:
+    """How often each term of a question occurs in each passage."""
+
+    def __init__(self, wanted: Sequence[str], bags: Sequence[Counter[str]]) -> None:
+        self.counts = np.array([[bag[term] for term in wanted] for bag in bags], dtype=np.float64).reshape(
+            len(bags), len(wanted)
+        )
+        self.present = (self.counts > 0).astype(np.float64)
+        self._lengths = np.array([float(bag.total()) for bag in bags])
+        found = self.present.sum(axis=0)
+        self._rarity = np.log1p((len(bags) - found + 0.5) / (found + 0.5))
+
+    def bm25(self, also: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """BM25 `[N]`; with `also` `[N]` each passage is read together with the one at that place, if it is not -1."""
+        counts, lengths = self.counts, self._lengths
+        if also is not None:
+            there = also >= 0
+            counts = counts + np.where(there[:, None], counts[np.maximum(also, 0)], 0.0)
+            lengths = lengths + np.where(there, lengths[np.maximum(also, 0)], 0.0)
+        norm = K1 * (1 - B + B * lengths / max(lengths.mean(), 1.0))
+        scores: NDArray[np.float64] = (counts * (K1 + 1) / (counts + norm[:, None])) @ self._rarity
+        return scores
+
+    def covered(self, present: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The share of the question's weight in the terms marked in `[N, Q]`."""
+        share: NDArray[np.float64] = present @ self._rarity / max(float(self._rarity.sum()), 1e-9)
+        return share
+
+
+@lru_cache(maxsize=4096)
+def terms_of(name: str) -> tuple[str, ...]:
+    """The terms of a name."""
+    return terms(name)

@@ -1,0 +1,99 @@
+"""What one passage offers to be matched on: its terms and a few marks of what it says. Knows no question.
+
+A passage's text never changes and its key is never used again, so views are kept between recalls.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+
+from agentmem.clock import day_text
+from agentmem.contracts import StoredPassage
+from agentmem.terms import terms
+
+_TIMES = re.compile(
+    r"\b(?:yesterday|today|tonight|tomorrow|(?:last|next|this) (?:week|month|year|night|morning|weekend|summer|fall|"
+    r"autumn|winter|spring|\w+day)|(?:days?|weeks?|months?|years?) ago|recently|since|just|monday|tuesday|wednesday|"
+    r"thursday|friday|saturday|sunday|january|february|march|april|may|june|july|august|september|october|"
+    r"november|december|(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|once|twice|couple|several)\b", re.IGNORECASE
+)
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+")
+_SELF = re.compile(r"\b(?:I|my|we|our|me|My|We|Our)\b")
+_QUOTED = re.compile(r'"[^"]{2,}"|“')
+_IMAGE = re.compile(r"\[image: ")
+_KEEP = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A passage as the features see it. Counts are capped where more says nothing."""
+
+    said: Counter[str]
+    indexed: Counter[str]
+    lower: str
+    words: int
+    asks: bool
+    asks_inside: bool
+    shows: bool
+    times: int
+    numbers: bool
+    names: int
+    quotes: bool
+    oneself: int
+
+
+def view(passage: StoredPassage) -> View:
+    """The view of one passage."""
+    text = passage.text
+    spoken = terms(text)
+    indexed = Counter(spoken)
+    indexed.update(terms(f"{passage.speaker or ''} {day_text(passage.at)}"))
+    words = _IMAGE.split(text)[0]
+    return View(
+        said=Counter(spoken),
+        indexed=indexed,
+        lower=text.casefold(),
+        words=len(text.split()),
+        asks=words.rstrip().endswith("?"),
+        asks_inside="?" in words,
+        shows=_IMAGE.search(text) is not None,
+        times=min(len(_TIMES.findall(words)), 3),
+        numbers=_NUMBER.search(words) is not None,
+        names=min(len(_NAME.findall(words)), 5),
+        quotes=_QUOTED.search(words) is not None,
+        oneself=min(len(_SELF.findall(words)), 4),
+    )
+
+
+class Views:
+    """Views of the passages seen lately, least recently used first out. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, tuple[str, View]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, passage: StoredPassage) -> View:
+        """The passage's view, made once."""
+        with self._lock:
+            kept = self._kept.get(passage.key)
+            if kept is not None and kept[0] == passage.owner_id:
+                self._kept.move_to_end(passage.key)
+                return kept[1]
+        made = view(passage)
+        with self._lock:
+            self._kept[passage.key] = (passage.owner_id, made)
+            while len(self._kept) > _KEEP:
+                self._kept.popitem(last=False)
+        return made
+
+    def clear(self) -> None:
+        """Drop everything, so that no trace of a forgotten text stays."""
+        with self._lock:
+            self._kept.clear()

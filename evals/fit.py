@@ -1,0 +1,205 @@
+"""`agentmem eval fit`: fits the weights of the combiner, and says how well they do on conversations not seen.
+
+Two-fold by conversation: weights fitted on some of the conversations rank the others, in every way to halve them (at
+most `SPLITS`), and the figures are means over all. The weights written are fitted on everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from agentmem.contracts import Embedder, Tokenizer
+from agentmem.embed import choose_embedder
+from agentmem.errors import InvalidInputError
+from agentmem.read.candidates import Candidate, fold
+from agentmem.read.combine import PRIORS, Combiner
+from agentmem.read.pack import pack
+from agentmem.read.recall import in_order
+from agentmem.tokens import as_tokenizer
+
+from . import locomo as locomo_data
+from . import logit, metrics
+from .lessons import Lesson, lessons
+from .task import CATEGORIES, Dataset
+
+RIDGE = 10.0
+# more alike is never worse; free to be negative, weights of columns that tell nearly the same play them off against
+# each other, which finds less on conversations not seen and lets a turn be passed by the one after it
+MATCHING = ("dense", "late", "lexical", "covered", "in_time", "near_in")
+LEAST = 0.05
+SPLITS = 10
+ANSWERABLE = (1, 2, 3, 4)
+COLUMNS = ("recall@10", "all@10", *(f"verbatim@{budget}" for budget in metrics.BUDGETS))
+Figures = Mapping[str, Mapping[str, float]]
+
+
+def fit(data: Path | None, out: Path | None, embedder: str | None, splits: int, as_json: bool) -> int:
+    """Fit every set of weights on a LoCoMo file, print the cross-validation, and write the weights to `out`.
+
+    Raises:
+        EvalDataError: the data is absent or not in LoCoMo's format.
+        InvalidInputError: fewer than two conversations, so nothing can be held out.
+    """
+    dataset = locomo_data.load(data)
+    if len(dataset.conversations) < 2:
+        raise InvalidInputError(
+            f"{dataset.source} holds one conversation; cross-validation needs two or more"
+        )
+    console = Console(stderr=as_json)
+    sets: dict[str, dict[str, Any]] = {}
+    for abilities, model in _models(embedder):
+        learned = _learn(dataset, model)
+        for ability in abilities:
+            names = _names(learned, ability)
+            figures = cross_validated(dataset, learned, names, splits)
+            sets[ability] = {
+                "embedder": model.name,
+                "cross_validated": {group: _rounded(row) for group, row in figures.items()},
+                "weights": _rounded(dict(zip(names, _fitted(learned, names), strict=True)), 5),
+            }
+            console.print(_table(ability, model.name, figures))
+    result = {"provenance": _provenance(dataset, data, splits), "sets": sets}
+    if out is not None:
+        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        console.print(f"weights: {out}")
+    if as_json:
+        print(json.dumps(result))
+    return 0
+
+
+def _models(embedder: str | None) -> Iterator[tuple[tuple[str, ...], Embedder]]:
+    """Which sets are fitted with which embedder."""
+    model = choose_embedder(embedder)
+    if not model.name.startswith("hash"):
+        yield ("late", "dense", "words"), model
+    yield ("hashed",), choose_embedder("hash")
+
+
+def _learn(dataset: Dataset, model: Embedder) -> list[Lesson]:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        return lessons(
+            dataset,
+            model,
+            lambda what, done, total: bar.update(
+                task, description=f"{what} {model.name}", completed=done, total=total
+            ),
+        )
+
+
+def _names(learned: Sequence[Lesson], ability: str) -> tuple[str, ...]:
+    without = {"words": ("dense", "late"), "dense": ("late",)}.get(ability, ())
+    return tuple(
+        name for name in learned[0].columns if name not in PRIORS and not name.startswith(without or ("\0",))
+    )
+
+
+def _fitted(learned: Sequence[Lesson], names: tuple[str, ...]) -> NDArray[np.float64]:
+    # categories of unanswerable questions teach nothing about evidence
+    groups = [
+        logit.Group(lesson.rows(names), lesson.evidence)
+        for lesson in learned
+        if lesson.question.category in ANSWERABLE
+    ]
+    floors = np.array([LEAST if name.startswith(MATCHING) else -np.inf for name in names])
+    return logit.fit(groups, RIDGE, floors)
+
+
+def cross_validated(
+    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
+) -> Figures:
+    """Means of `COLUMNS` over all questions and by category; no question is ranked by weights that saw it."""
+    words = {
+        (conversation.id, turn.id): turn.words
+        for conversation in dataset.conversations
+        for turn in conversation.turns
+    }
+    tokenizer = as_tokenizer(None)
+    rows: dict[str, list[dict[str, float]]] = {}
+    for half in _halves([conversation.id for conversation in dataset.conversations], splits):
+        weights = {
+            inside: _fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
+            for inside in (True, False)
+        }
+        for lesson in learned:
+            held_out = dict(zip(names, weights[lesson.conversation not in half], strict=True))
+            scores = Combiner("words", held_out).score(lesson.columns)
+            row = _scores(lesson, in_order(lesson.gathered, scores), words, tokenizer)
+            rows.setdefault(CATEGORIES[lesson.question.category], []).append(row)
+            if lesson.question.category in ANSWERABLE:
+                rows.setdefault("1-4", []).append(row)
+    return {
+        group: {name: float(np.mean([row[name] for row in found])) for name in COLUMNS}
+        for group, found in rows.items()
+    }
+
+
+def _halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:
+    """Ways to cut the conversations in two, spread over all there are."""
+    every = [frozenset(chosen) for chosen in combinations(ids, len(ids) // 2)]
+    step = max(1, len(every) // splits)
+    return every[::step][:splits]
+
+
+def _scores(
+    lesson: Lesson,
+    ranked: Sequence[Candidate],
+    words: Mapping[tuple[str, str], str],
+    tokenizer: Tokenizer,
+) -> dict[str, float]:
+    # folding adds to a candidate's sources, and a lesson is ranked many times
+    folded, _ = fold([replace(entry, source_ids=list(entry.source_ids)) for entry in ranked])
+    ids = list(dict.fromkeys(id_ for entry in folded for id_ in entry.source_ids))
+    evidence = lesson.question.evidence
+    wanted = [words[lesson.conversation, id_] for id_ in evidence]
+    return {
+        "recall@10": metrics.recall_at(ids, evidence, 10),
+        "all@10": metrics.all_at(ids, evidence, 10),
+        **{
+            f"verbatim@{budget}": metrics.verbatim(
+                pack(folded, budget_tokens=budget, tokenizer=tokenizer, tiers={}, k=None).text, wanted
+            )
+            for budget in metrics.BUDGETS
+        },
+    }
+
+
+def _provenance(dataset: Dataset, path: Path | None, splits: int) -> dict[str, Any]:
+    return {
+        "data": dataset.name,
+        "sha256": "" if path is None else sha256(path.read_bytes()).hexdigest(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "command": f"agentmem eval fit --data {dataset.name}.json --splits {splits}",
+        "ridge": RIDGE,
+        "least": LEAST,
+    }
+
+
+def _rounded(row: Mapping[str, float], digits: int = 4) -> dict[str, float]:
+    return {name: round(float(value), digits) for name, value in row.items()}
+
+
+def _table(ability: str, embedder: str, figures: Figures) -> Table:
+    shown = Table(title=f"{ability} ({embedder}), held-out conversations", title_justify="left")
+    shown.add_column("questions", no_wrap=True)
+    for name in COLUMNS:
+        shown.add_column(
+            name.replace("recall@", "R@").replace("verbatim@", "verb@"), justify="right", no_wrap=True
+        )
+    for group in ("1-4", *CATEGORIES.values()):
+        if group in figures:
+            shown.add_row(group, *(f"{figures[group][name]:.3f}" for name in COLUMNS))
+    return shown

@@ -1,0 +1,76 @@
+"""Fitting the weights of retrieval, with the embedder that needs no weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentmem.evals import locomo
+from agentmem.evals.fit import fit
+
+from agentmem.errors import InvalidInputError
+
+pytest.importorskip("scipy", reason="fitting needs agentmem[evals]")
+
+KEPT_SESSIONS = 3
+
+
+def _part(conversation: dict[str, Any], first: int, name: str) -> dict[str, Any]:
+    """A conversation of a few sessions of another one, with the questions that they answer."""
+    numbers = range(first, first + KEPT_SESSIONS)
+    kept = tuple(f"D{number}:" for number in numbers)
+    talk = conversation["conversation"]
+    return {
+        "sample_id": name,
+        "conversation": {
+            key: value
+            for key, value in talk.items()
+            if not key.startswith("session_") or int(key.split("_")[1]) in numbers
+        },
+        "qa": [
+            question
+            for question in conversation["qa"]
+            if question["evidence"] and all(entry.startswith(kept) for entry in question["evidence"])
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of two short conversations."""
+    whole = json.loads(locomo.sample_path().read_text())[0]
+    path = tmp_path_factory.mktemp("fit") / "two.json"
+    path.write_text(json.dumps([_part(whole, 1, "one"), _part(whole, 4, "two")]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(two: Path) -> dict[str, Any]:
+    """What a fit on both writes."""
+    out = two.with_name("weights.json")
+    fit(two, out, "hash", 1, False)
+    loaded: dict[str, Any] = json.loads(out.read_text())
+    return loaded
+
+
+def test_the_weights_say_where_they_come_from(result: dict[str, Any]) -> None:
+    provenance = result["provenance"]
+
+    assert (provenance["data"], provenance["ridge"]) == ("two", 10.0)
+    assert len(provenance["sha256"]) == 64
+    assert provenance["command"].startswith("agentmem eval fit --data two.json")
+
+
+def test_each_set_has_weights_and_figures_on_what_it_did_not_see(result: dict[str, Any]) -> None:
+    fitted = result["sets"]["hashed"]
+
+    assert fitted["embedder"] == "hash-512"
+    assert fitted["weights"]["covered_around"] > 0
+    assert 0 < fitted["cross_validated"]["1-4"]["recall@10"] <= 1
+
+
+def test_one_conversation_leaves_nothing_to_hold_out() -> None:
+    with pytest.raises(InvalidInputError, match="needs two or more"):
+        fit(locomo.sample_path(), None, "hash", 1, False)
