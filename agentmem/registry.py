@@ -26,6 +26,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "integrations": {
         "langgraph": "agentmem.integrations.langgraph:AgentMemStore",
+        "langgraph-recall": "agentmem.integrations.langgraph:recall_node",
+        "langgraph-remember": "agentmem.integrations.langgraph:remember_node",
     },
     "encryption": {
         "sqlite": "agentmem.stores.recode:recode",

@@ -103,8 +103,10 @@ def _measure(name: str, ready: Ready, opener: Callable[[], BaseStore]) -> Iterat
 def _sqlite(path: Path, index: Any) -> BaseStore:
     from langgraph.store.sqlite import SqliteStore
 
-    # a Python whose own sqlite3 loads no extensions can be lent one that does
-    driver: Any = import_module("pysqlite3") if find_spec("pysqlite3") else sqlite3
+    # a Python whose own sqlite3 loads no extensions can be lent one that does: without a key, SQLCipher is SQLite
+    lent = [name for name in ("pysqlite3", "sqlcipher3") if find_spec(name)]
+    own = hasattr(sqlite3.Connection, "enable_load_extension")
+    driver: Any = import_module(lent[0]) if lent and not own else sqlite3
     store = SqliteStore(driver.connect(path, check_same_thread=False, isolation_level=None), index=index)
     store.setup()
     return store

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import encryption
 import indexes
 import items
+import nodes
 import precision
 import rivals
 import scale
@@ -35,6 +36,7 @@ _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "indexes": lambda given, folder: indexes.rows((10_000, 50_000, 100_000)),
     "encryption": lambda given, folder: encryption.rows(given.size, folder),
     "items": lambda given, folder: items.rows(20_000, folder),
+    "nodes": lambda given, folder: nodes.rows(folder),
 }
 # only when named
 _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AnyMessage, RemoveMessage
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import MessagesState
 
 from agentmem import Memory
 from agentmem.errors import InvalidInputError
 
 from .langgraph_scope import Scope, memory_of, thread_of
-from .langgraph_trace import ashow, show, summary
+from .langgraph_trace import ashow, is_traced, show, summary
 from .langgraph_turns import events_of, question_of, read_state, split, turns
 
 DEFAULT_NAMESPACE = ("mem", "{user_id}")
-Node = RunnableLambda[Any, dict[str, Any]]
+Show = Callable[[], dict[str, Any]]
+Work = Callable[[Any, RunnableConfig], tuple[dict[str, Any], Show | None]]
+
+
+class Node(Runnable[Any, dict[str, Any]]):
+    """One step of a graph: an update of the state, and what a trace shows of it, made only where someone traces.
+
+    LangGraph traces the node itself, so this adds no run of its own.
+    """
+
+    def __init__(self, name: str, work: Work) -> None:
+        self.name = name
+        self._work = work
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:
+        """Run it."""
+        update, told = self._work(input, config or {})
+        if told is not None and is_traced(config):
+            show(told(), config)
+        return update
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:
+        """Run it in a thread."""
+        update, told = await asyncio.to_thread(self._work, input, config or {})
+        if told is not None and is_traced(config):
+            await ashow(told(), config)
+        return update
 
 
 class MemoryState(MessagesState, total=False):
@@ -61,7 +88,7 @@ def recall_node(
         raise InvalidInputError(f"keep_tokens is a positive number of tokens, not {keep_tokens!r}")
     scope = Scope(namespace)
 
-    def work(state: Any, config: RunnableConfig) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    def work(state: Any, config: RunnableConfig) -> tuple[dict[str, Any], Show | None]:
         messages = read_state(state, messages_key)
         mine = memory_of(memory, scope, config)
         update: dict[str, Any] = {into: ""}
@@ -74,21 +101,9 @@ def recall_node(
         now = mine.core.clock.now()
         found = mine.recall(question, budget_tokens=budget_tokens)
         update[into] = found.text
-        return update, summary(found, mine.current_namespace, now, content=trace_content)
+        return update, partial(summary, found, mine.current_namespace, now, content=trace_content)
 
-    def recall(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        update, told = work(state, config)
-        if told is not None:
-            show(told, config)
-        return update
-
-    async def arecall(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        update, told = await asyncio.to_thread(work, state, config)
-        if told is not None:
-            await ashow(told, config)
-        return update
-
-    return RunnableLambda(recall, afunc=arecall, name="recall")
+    return Node("recall", work)
 
 
 def remember_node(
@@ -111,15 +126,12 @@ def remember_node(
     """
     scope = Scope(namespace)
 
-    def remember(state: Any, config: RunnableConfig) -> dict[str, Any]:
+    def work(state: Any, config: RunnableConfig) -> tuple[dict[str, Any], None]:
         given = turns(read_state(state, messages_key))
         store_turns(memory_of(memory, scope, config), given if every_turn else given[-1:], thread_of(config))
-        return {}
+        return {}, None
 
-    async def aremember(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        return await asyncio.to_thread(remember, state, config)
-
-    return RunnableLambda(remember, afunc=aremember, name="remember")
+    return Node("remember", work)
 
 
 def store_turns(memory: Memory, given: Sequence[Sequence[AnyMessage]], thread: str) -> None:

@@ -56,18 +56,17 @@ def _command(namespace: Namespace, at: datetime, budget_tokens: int, question: s
 
 
 def show(told: dict[str, Any], config: RunnableConfig | None) -> None:
-    """Add a run of its own below the node's, with the summary as its metadata; nothing where no one listens."""
-    if _is_traced(config):
-        _runnable(told).invoke(told, _with(told, config))
+    """Add a run of its own below the node's, with the summary as its metadata."""
+    _runnable(told).invoke(told, _with(told, config))
 
 
 async def ashow(told: dict[str, Any], config: RunnableConfig | None) -> None:
     """`show`, for asynchronous runs."""
-    if _is_traced(config):
-        await _runnable(told).ainvoke(told, _with(told, config))
+    await _runnable(told).ainvoke(told, _with(told, config))
 
 
-def _is_traced(config: RunnableConfig | None) -> bool:
+def is_traced(config: RunnableConfig | None) -> bool:
+    """Whether anyone listens."""
     callbacks = (config or {}).get("callbacks")
     return bool(callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks)
 

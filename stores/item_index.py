@@ -12,7 +12,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ WORD_WEIGHT = 0.5
 # scores closer than this are one score, so that a page never turns on the last bit of a sum
 _DIGITS = 6
 _MANY_DEAD = 1_000
+_KEPT_SCOPES = 256
 _STATE = select(item_state.c.version, item_state.c.pruned)
 _TABLES = items.outerjoin(item_texts, item_texts.c.item_pk == items.c.pk)
 _COLUMNS = (items.c.pk, items.c.path, item_texts.c.terms, item_texts.c.vector)
@@ -46,11 +47,22 @@ _CHANGED = (
 Ids = NDArray[np.int64]
 
 
+class Scope(NamedTuple):
+    """A subtree as it is until the next write: its items' slots, sorted, and where among them the owner of each
+    vector row is; `single` where no item has two."""
+
+    slots: Ids
+    rows: Ids
+    places: Ids
+    single: bool
+
+
 class ItemIndex:
     """Ranks items by vector and words. One per process and store."""
 
     def __init__(self) -> None:
         self._lock = ReadWriteLock()
+        self._scopes: dict[Namespace, Scope] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -86,6 +98,7 @@ class ItemIndex:
         with self._lock.write():
             # what another call took in meanwhile may be taken in again, but nothing older
             if version > self._version:
+                self._scopes = {}
                 if anew:
                     self._clear()
                 self._take(gone, changed)
@@ -148,9 +161,9 @@ class ItemIndex:
         What matches nothing comes last, unscored, oldest first.
         """
         with self._lock.read():
-            slots = self._scope(prefix)
-            pks = self._pks.view[slots]
-            scores = np.round(self._scores(prefix, slots, terms, vector), _DIGITS)
+            scope = self._scope(prefix)
+            slots, pks = scope.slots, self._pks.view[scope.slots]
+            scores = np.round(self._scores(scope, terms, vector), _DIGITS)
         # NaN (unscored) sorts last
         order_by = -scores
         done = 0
@@ -162,53 +175,60 @@ class ItemIndex:
                 done = len(head)
         yield _in_order(np.arange(len(slots)), order_by, pks, scores)[done:]
 
-    def _scope(self, prefix: Namespace) -> Ids:
-        if not prefix:
-            return np.flatnonzero(self._alive.view)
-        parts = [
-            np.frombuffer(self._slots_of_path[path], dtype=np.int64)
-            for path in self._paths_below.get(prefix, ())
-        ]
-        slots = np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
-        alive: Ids = slots[self._alive.view[slots]]
-        return alive
+    def _scope(self, prefix: Namespace) -> Scope:
+        found = self._scopes.get(prefix)
+        if found is None:
+            if len(self._scopes) >= _KEPT_SCOPES:
+                # of readers that do this at once, both are right
+                self._scopes.clear()
+            found = self._scopes[prefix] = self._make_scope(prefix)
+        return found
 
-    def _scores(
-        self, prefix: Namespace, slots: Ids, terms: Sequence[str], vector: Vectors | None
-    ) -> NDArray[np.float64]:
-        """A score per slot; NaN where nothing matches. `slots` are sorted."""
+    def _make_scope(self, prefix: Namespace) -> Scope:
+        slots = self._below(prefix, self._slots_of_path, len(self._pks))
+        slots = slots[self._alive.view[slots]]
+        rows = self._below(prefix, self._rows_of_path, len(self._owners))
+        places, held = _places(slots, self._owners.view[rows])
+        # most items have one text, and then there is no best to be found
+        single = bool(len(np.unique(places)) == len(places))
+        return Scope(slots, rows[held], places, single)
+
+    def _below(self, prefix: Namespace, of_path: Sequence[array[int]], count: int) -> Ids:
+        """What these lists hold for a subtree, sorted."""
+        if not prefix:
+            return np.arange(count)
+        paths = self._paths_below.get(prefix, ())
+        parts = [np.frombuffer(of_path[path], dtype=np.int64) for path in paths]
+        return np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+
+    def _scores(self, scope: Scope, terms: Sequence[str], vector: Vectors | None) -> NDArray[np.float64]:
+        """A score per slot; NaN where nothing matches."""
+        slots = scope.slots
         scores = np.full(len(slots), np.nan)
-        if not len(slots):
-            return scores
-        if vector is not None and len(self._owners):
-            rows, similar = self._similar(prefix, vector)
-            places, held = _places(slots, self._owners.view[rows])
-            best = np.full(len(slots), -np.inf)
-            np.maximum.at(best, places, similar[held])
-            scores = np.where(np.isfinite(best), best, np.nan)
+        if vector is not None and len(scope.rows):
+            similar = self._similar(scope.rows, vector)
+            if scope.single:
+                scores[scope.places] = similar
+            else:
+                np.fmax.at(scores, scope.places, similar)
         shares = self._word_shares(slots, terms)
-        shared = shares > 0
+        shared = np.flatnonzero(shares)
         base = np.nan_to_num(scores[shared])
         weight = 1.0 if vector is None else WORD_WEIGHT
         scores[shared] = base + (1 - base) * weight * shares[shared]
         return scores
 
-    def _similar(self, prefix: Namespace, vector: Vectors) -> tuple[Ids, NDArray[np.float32]]:
+    def _similar(self, rows: Ids, vector: Vectors) -> NDArray[np.float32]:
         matrix = self._rows.view
-        if not prefix:
-            return np.arange(len(matrix)), matrix @ vector
-        parts = [
-            np.frombuffer(self._rows_of_path[path], dtype=np.int64)
-            for path in self._paths_below.get(prefix, ())
-        ]
-        rows = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+        if len(rows) == len(matrix):
+            return _dot(matrix, vector)
         # gathering many rows costs more than multiplying all
-        return rows, (matrix[rows] @ vector if len(rows) < len(matrix) // 4 else (matrix @ vector)[rows])
+        return _dot(matrix[rows], vector) if len(rows) < len(matrix) // 4 else _dot(matrix, vector)[rows]
 
     def _word_shares(self, slots: Ids, terms: Sequence[str]) -> NDArray[np.float64]:
         """BM25 (Robertson and Zaragoza 2009) over these slots, as a share of what a perfect item would get."""
         shares = np.zeros(len(slots))
-        if not terms:
+        if not terms or not len(slots):
             return shares
         lengths = self._lengths.view[slots]
         norms = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
@@ -224,8 +244,16 @@ class ItemIndex:
         return np.minimum(shares / most, 1.0)
 
 
+def _dot(matrix: Vectors, vector: Vectors) -> Vectors:
+    # not `@`, whose threads wait for each other on a busy machine, and which rounds a row by its neighbours
+    found: Vectors = np.einsum("ij,j->i", matrix, vector)
+    return found
+
+
 def _places(slots: Ids, wanted: Ids) -> tuple[Ids, NDArray[np.bool_]]:
     """Where in the sorted `slots` the wanted ones are, and a mask of those that are there at all."""
+    if not len(slots):
+        return slots, np.zeros(len(wanted), dtype=np.bool_)
     places = np.minimum(np.searchsorted(slots, wanted), len(slots) - 1)
     held: NDArray[np.bool_] = slots[places] == wanted
     return places[held], held

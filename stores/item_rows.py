@@ -13,6 +13,7 @@ from agentmem.clock import from_micros
 from agentmem.items import IndexedText, PutItem, StoredItem
 from agentmem.types import Namespace
 
+from .bulk import insert_rows
 from .chunks import chunks
 from .item_schema import item_removals, item_state, item_texts, items
 from .namespaces import decode, encode
@@ -255,20 +256,13 @@ def _insert(
 ) -> None:
     if not new:
         return
-    connection.execute(
-        insert(items),
+    now, version = write.now, write.version
+    insert_rows(
+        connection,
+        items,
+        ("pk", "path", "key", "value", "created_at", "updated_at", "ttl_s", "expires_at", "version"),
         [
-            {
-                "pk": pk,
-                "path": paths_of[op.namespace],
-                "key": op.key,
-                "value": op.value,
-                "created_at": write.now,
-                "updated_at": write.now,
-                "ttl_s": op.ttl_s,
-                "expires_at": _expiry(op, write.now),
-                "version": write.version,
-            }
+            (pk, paths_of[op.namespace], op.key, op.value, now, now, op.ttl_s, _expiry(op, now), version)
             for pk, op in enumerate(new, write.last_pk + 1)
         ],
     )
@@ -277,16 +271,12 @@ def _insert(
 
 def _insert_texts(connection: Connection, texts: Iterable[tuple[int, Sequence[IndexedText]]]) -> None:
     rows = [
-        {
-            "item_pk": pk,
-            "terms": " ".join(text.terms),
-            "vector": None if text.vector is None else text.vector.tobytes(),
-        }
+        (pk, " ".join(text.terms), None if text.vector is None else text.vector.tobytes())
         for pk, of_item in texts
         for text in of_item
     ]
     if rows:
-        connection.execute(insert(item_texts), rows)
+        insert_rows(connection, item_texts, ("item_pk", "terms", "vector"), rows)
 
 
 def _expiry(op: PutItem, now: int) -> int | None:
