@@ -35,23 +35,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """When a version holds: periods in order, with gaps where others do; none where another begins together with it.
+    """When a version holds: periods in order; none where another begins together with it and never gives way.
 
     `valid_to` is the end of the last one, None for none, and `by` the version that ended it, None where none did.
+    `gaps` are the times between its beginning and `valid_to` at which others hold.
     """
 
     periods: tuple[Period, ...]
     valid_to: int | None
     by: str | None
-
-    @property
-    def gaps(self) -> tuple[tuple[int, int], ...]:
-        """The times between its periods."""
-        return tuple(
-            (end, start)
-            for (_, end), (start, _) in zip(self.periods, self.periods[1:], strict=False)
-            if end is not None
-        )
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 def version_key(subject: str | None, predicate: str | None) -> str | None:
@@ -132,4 +125,6 @@ def _outcome(version: Version, periods: list[Period], begins: dict[int, str]) ->
         return Held((), version.starts, begins.get(version.starts))
     valid_to = periods[-1][1]
     by = None if valid_to is None or valid_to == version.stated_to else begins[valid_to]
-    return Held(tuple(periods), valid_to, by)
+    ends = (version.starts, *(end for _, end in periods if end is not None))
+    gaps = ((end, start) for end, (start, _) in zip(ends, periods, strict=False) if end < start)
+    return Held(tuple(periods), valid_to, by, tuple(gaps))

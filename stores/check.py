@@ -20,6 +20,8 @@ P = schema.passages.c
 V = schema.vectors.c
 S = schema.sources.c
 R = schema.recalls.c
+X = schema.episodes.c
+D = schema.derivations.c
 _SHOWN = 3
 
 
@@ -32,6 +34,7 @@ def faults(connection: Connection) -> list[str]:
         **_spans(),
         **_vectors(*((-1, 0) if active is None else (active[0], active[2]))),
         **_recalls(),
+        **_episodes(),
     }
     return [line for rule, statement in rules.items() for line in _broken(connection, rule, statement)]
 
@@ -126,6 +129,40 @@ def _vectors(active: int, dims: int) -> Mapping[str, Select[Any]]:
         "passage {} waits for a vector that it has": select(P.pk)
         .join(schema.vectors, of_passage)
         .where(P.index_text.is_not(None)),
+    }
+
+
+def _episodes() -> Mapping[str, Select[Any]]:
+    within = and_(
+        E.namespace_pk == X.namespace_pk, E.session == X.session, E.seq.between(X.first_seq, X.last_seq)
+    )
+    before = (
+        func.lag(X.last_seq)
+        .over(partition_by=(X.namespace_pk, X.session), order_by=X.first_seq)
+        .label("before")
+    )
+    beside = select(X.id, X.first_seq, before).subquery()
+    # the only episode that may hold an event, by the index on where those of a session begin
+    last_begun = (
+        select(X.last_seq)
+        .where(X.namespace_pk == E.namespace_pk, X.session == E.session, X.first_seq <= E.seq)
+        .order_by(X.first_seq.desc())
+        .limit(1)
+        .correlate(schema.events)
+        .scalar_subquery()
+    )
+    return {
+        "episode {} counts {} events and has {}": select(X.id, X.events, func.count(E.pk))
+        .select_from(schema.episodes)
+        .outerjoin(schema.events, within)
+        .group_by(X.pk, X.namespace_pk, X.id, X.events)
+        .having(X.events != func.count(E.pk)),
+        "episode {} begins within the one before": select(beside.c.id).where(
+            beside.c.first_seq <= beside.c.before
+        ),
+        "event {} is in no episode and not in the window": select(E.id)
+        .join(schema.derivations, D.namespace_pk == E.namespace_pk)
+        .where(E.seq < D.open_seq, func.coalesce(last_begun, -1) < E.seq),
     }
 
 

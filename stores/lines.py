@@ -6,11 +6,11 @@ brings about, the gaps are worked out as they are asked for. The caller of what 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from agentmem.clock import from_micros, to_micros
 from agentmem.types import Note
@@ -20,6 +20,7 @@ from . import schema
 from .chunks import chunks
 
 M = schema.memories.c
+_since = func.coalesce(M.valid_from, M.recorded_at)
 Gaps = tuple[tuple[datetime, datetime], ...]
 
 
@@ -43,9 +44,24 @@ def key_of(connection: Connection, namespace_pk: int, note_id: str) -> str | Non
 
 
 def _rows(connection: Connection, namespace_pk: int, key: str) -> Sequence[Row[Any]]:
+    """The notes of a line in the order of writing."""
     return connection.execute(
         select(schema.memories).where(M.namespace_pk == namespace_pk, M.version_key == key).order_by(M.pk)
     ).all()
+
+
+def _rows_near(connection: Connection, namespace_pk: int, key: str, start: int) -> Sequence[Row[Any]]:
+    """Those that decide until when notes hold which begin at `start` or right before.
+
+    All of them where one ends by itself, as it may give way to any that began before it.
+    """
+    line = (M.namespace_pk == namespace_pk, M.version_key == key)
+    if connection.execute(select(M.pk).where(*line, M.stated_to.is_not(None)).limit(1)).first():
+        return _rows(connection, namespace_pk, key)
+    before = select(func.max(_since)).where(*line, _since < start).scalar_subquery()
+    after = select(func.min(_since)).where(*line, _since > start).scalar_subquery()
+    near = or_(_since == start, _since == before, _since == after)
+    return connection.execute(select(schema.memories).where(*line, near).order_by(M.pk)).all()
 
 
 def _version(row: Row[Any]) -> Version:
@@ -64,11 +80,12 @@ def confirmed_by(connection: Connection, namespace_pk: int, note: Note) -> int |
     key = version_key(note.subject, note.predicate) if note.exclusive else None
     if key is None:
         return None
-    rows = _rows(connection, namespace_pk, key)
+    start = to_micros(note.valid_from or note.recorded_at)
+    rows = _rows_near(connection, namespace_pk, key, start)
     new = Version(
         id=note.id,
         says=saying(note.object, note.text),
-        starts=to_micros(note.valid_from or note.recorded_at),
+        starts=start,
         stated_to=None if note.stated_to is None else to_micros(note.stated_to),
         recorded=to_micros(note.recorded_at),
         place=rows[-1].pk + 1 if rows else 0,
@@ -83,15 +100,32 @@ def confirmed_by(connection: Connection, namespace_pk: int, note: Note) -> int |
 def settle(connection: Connection, namespace_pk: int, key: str, at: datetime) -> None:
     """Let every version of a line end where the others say, and write down what that changed."""
     rows = _rows(connection, namespace_pk, key)
+    _settle(connection, rows, rows, at)
+
+
+def settle_new(connection: Connection, namespace_pk: int, note: Note) -> None:
+    """The same after a note was added to a line that was settled."""
+    key = version_key(note.subject, note.predicate) if note.exclusive else None
+    if key is None:
+        return
+    start = to_micros(note.valid_from or note.recorded_at)
+    rows = _rows_near(connection, namespace_pk, key, start)
+    # what begins later holds as before, and where it ends is not decided by these alone
+    _settle(connection, rows, [row for row in rows if _version(row).starts <= start], note.recorded_at)
+
+
+def _settle(
+    connection: Connection, rows: Sequence[Row[Any]], changing: Sequence[Row[Any]], at: datetime
+) -> None:
     line = {row.id: _version(row) for row in rows}
     outcome = held(list(line.values()))
-    for row in rows:
+    for row in changing:
         now = outcome[row.id]
         if (row.valid_to, row.superseded_by) == (now.valid_to, now.by):
             continue
         connection.execute(
             update(schema.memories)
-            .where(M.namespace_pk == namespace_pk, M.pk == row.pk)
+            .where(M.namespace_pk == row.namespace_pk, M.pk == row.pk)
             .values(
                 valid_to=now.valid_to,
                 superseded_by=now.by,
@@ -102,7 +136,11 @@ def settle(connection: Connection, namespace_pk: int, key: str, at: datetime) ->
         detail = {"why": why, "valid_to": _iso(now.valid_to)} | ({} if now.by is None else {"by": now.by})
         connection.execute(
             insert(schema.changes).values(
-                namespace_pk=namespace_pk, record_id=row.id, action=action, at=to_micros(at), detail=detail
+                namespace_pk=row.namespace_pk,
+                record_id=row.id,
+                action=action,
+                at=to_micros(at),
+                detail=detail,
             )
         )
 
@@ -153,6 +191,20 @@ def gaps(connection: Connection, namespace_pk: int, notes: Iterable[Row[Any]]) -
         for id_, now in held([_version(row) for row in _rows(connection, namespace_pk, key)]).items()
         if now.gaps
     }
+
+
+def faults(connection: Connection) -> Iterator[str]:
+    """Notes that do not end where the others of their line say."""
+    keys = connection.execute(
+        select(M.namespace_pk, M.version_key).where(M.version_key.is_not(None)).distinct()
+    ).all()
+    for namespace_pk, key in keys:
+        rows = _rows(connection, namespace_pk, key)
+        outcome = held([_version(row) for row in rows])
+        for row in rows:
+            now = outcome[row.id]
+            if (row.valid_to, row.superseded_by) != (now.valid_to, now.by):
+                yield f"note {row.id} ends at {_iso(row.valid_to)}, and by its line at {_iso(now.valid_to)}"
 
 
 def _iso(micros: int | None) -> str | None:

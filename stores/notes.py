@@ -36,9 +36,7 @@ def write(
 ) -> None:
     """Store a note and let the versions beside it end where they now do; the caller holds the write lock."""
     namespace_pk = add(connection, note, passage, vector, embedder_pk, found)
-    key = lines.key_of(connection, namespace_pk, note.id)
-    if key is not None:
-        lines.settle(connection, namespace_pk, key, note.recorded_at)
+    lines.settle_new(connection, namespace_pk, note)
     point("note.line_settled")
 
 

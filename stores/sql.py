@@ -28,6 +28,7 @@ from . import (
     export,
     forget,
     latent_rows,
+    lines,
     log,
     namespaces,
     notes,
@@ -342,7 +343,11 @@ class SqlStore(LifecycleRows):
         if found or not deep:
             return found
         with self._database.read() as connection:
-            return [*check.faults(connection), *self._lexical.faults(connection)]
+            return [
+                *check.faults(connection),
+                *lines.faults(connection),
+                *self._lexical.faults(connection),
+            ]
 
     def _large(self) -> set[Namespace]:
         """The namespaces large enough for an index of their own on disk."""

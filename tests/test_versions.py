@@ -110,9 +110,34 @@ def test_a_limited_time_interrupts_what_holds_around_it() -> None:
 
     outcome = held([paris, london])
 
-    assert outcome["paris"] == Held(((10, 30), (40, None)), None, None)
-    assert outcome["paris"].gaps == ((30, 40),)
+    assert outcome["paris"] == Held(((10, 30), (40, None)), None, None, gaps=((30, 40),))
     assert outcome["london"] == Held(((30, 40),), 40, None)
+
+
+def test_what_begins_with_a_limited_time_holds_after_it() -> None:
+    paris, london = version("paris", "paris", 10), version("london", "london", 10, 20, place=1)
+
+    assert held([paris, london])["paris"] == Held(((20, None),), None, None, gaps=((10, 20),))
+
+
+@given(line=lines())
+def test_a_version_holds_from_its_beginning_to_its_end_but_for_its_gaps(line: list[Version]) -> None:
+    outcome = held(line)
+    starts = {one.id: one.starts for one in line}
+    moments = range(25)
+
+    by_gaps = [
+        {
+            id_
+            for id_, one in outcome.items()
+            if starts[id_] <= moment
+            and (one.valid_to is None or moment < one.valid_to)
+            and not any(start <= moment < end for start, end in one.gaps)
+        }
+        for moment in moments
+    ]
+
+    assert by_gaps == [set(holders(line, moment)) for moment in moments]
 
 
 def test_of_two_that_begin_together_the_later_recorded_holds() -> None:

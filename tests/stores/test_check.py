@@ -19,6 +19,14 @@ def filled(database: Path) -> Path:
         memory.note("Alice has a cat", id="n1", sources=["e1"])
         memory.forget(ids=["e2"])
         memory.remember({"id": "e3", "content": "long " * 500})
+        days = memory.namespace("days")
+        days.remember(
+            [{"id": f"d{n}", "content": f"turn {n}", "at": f"2023-05-0{1 + n // 9}"} for n in range(19)]
+        )
+        assert [episode.events for episode in days.episodes()] == [9, 9]
+        home = {"subject": "Alice", "predicate": "lives in"}
+        days.note("Alice lives in Rome", **home, id="rome", valid_from="2020-01-01")
+        days.note("Alice lives in Paris", **home, id="paris", valid_from="2023-01-01")
     return database
 
 
@@ -67,12 +75,20 @@ def test_an_empty_store_has_no_faults(memory: Memory) -> None:
             "UPDATE sources SET event_pk = (SELECT pk FROM events WHERE id = 'x1')",
             "note n1 rests on event x1",
         ),
-        ("UPDATE memories SET id = 'e1'", "e1 is the id of an event and of a note"),
+        ("UPDATE memories SET id = 'e1' WHERE id = 'n1'", "e1 is the id of an event and of a note"),
         ("UPDATE vectors SET passage_pk = 999 WHERE pk = 1", "vector 1 belongs to no passage"),
         ("UPDATE vectors SET namespace_pk = 2 WHERE pk = 1", "vector 1 lies in another namespace"),
         ("UPDATE vectors SET data = x'00' WHERE pk = 1", "vector 1 has 1 bytes instead of 64"),
         ("DELETE FROM vectors WHERE pk = 1", "has no vector and waits for none"),
         ("UPDATE passages SET index_text = 'x' WHERE pk = 1", "passage 1 waits for a vector that it has"),
+        ("UPDATE episodes SET events = 3", "counts 3 events and has 9"),
+        ("UPDATE episodes SET first_seq = 5 WHERE first_seq = 0", "counts 9 events and has 4"),
+        ("UPDATE episodes SET last_seq = 12 WHERE first_seq = 0", "begins within the one before"),
+        ("DELETE FROM episodes WHERE first_seq = 0", "event d0 is in no episode and not in the window"),
+        (
+            "UPDATE memories SET valid_to = NULL WHERE id = 'rome'",
+            "note rome ends at None, and by its line at 2023",
+        ),
         ("DELETE FROM lexical WHERE rowid = 1", "the terms of passage 1 are not indexed"),
         (
             "INSERT INTO lexical(rowid, terms) VALUES (99, '1_cat')",
