@@ -1,6 +1,6 @@
-"""In-model memory: a transformer's KV cache on a fixed budget.
+"""In-model memory: a transformer's KV cache on a fixed budget, and episodes that a model reads as keys and values.
 
-`attach` and `policies` need `agentmem[kv]`; importing this package alone imports neither torch nor transformers.
+The parts need `agentmem[kv]`; importing this package alone imports neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -9,20 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentmem.kv.attachment import Attachment, attach
+    from agentmem.kv.episode import EpisodeKV
+    from agentmem.kv.memory import KVMemory
+    from agentmem.kv.recalled import Recalled
     from agentmem.kv.stats import KVStats
 
-__all__ = ["Attachment", "KVStats", "attach", "policies"]
+__all__ = ["Attachment", "EpisodeKV", "KVMemory", "KVStats", "Recalled", "attach", "policies"]
+
+_PARTS = {
+    "Attachment": "attachment",
+    "EpisodeKV": "episode",
+    "KVMemory": "memory",
+    "KVStats": "stats",
+    "Recalled": "recalled",
+    "attach": "attachment",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("Attachment", "KVStats", "attach"):
+    if name not in _PARTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     from agentmem.errors import MissingExtraError
 
     try:
-        module = import_module("agentmem.kv.stats" if name == "KVStats" else "agentmem.kv.attachment")
+        module = import_module(f"agentmem.kv.{_PARTS[name]}")
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("torch", "transformers"):
             raise

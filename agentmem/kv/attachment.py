@@ -6,12 +6,12 @@ a cache and tidy up after each call. Leaving the block puts both back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Token
 from dataclasses import replace
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from transformers.cache_utils import DynamicCache
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import attention, ops
+from agentmem.kv.blocks import Blocks
 from agentmem.kv.layer import KVCache, KVLayer
 from agentmem.kv.policies import Full, Policy, Step
 from agentmem.kv.stats import KVStats
@@ -30,11 +31,16 @@ BOOKKEEPING = 8
 """Bytes a token and KV head: its position and its score."""
 
 
+attachments: WeakKeyDictionary[Any, Attachment] = WeakKeyDictionary()
+"""Model -> what it is attached to now."""
+
+
 class Attachment:
     """A model's caches while it is attached; made by `attach`."""
 
     def __init__(self, model: Any, policy: Policy, budget: int | None, shape: Shape) -> None:
         self.model = model
+        self._outside = model.config._attn_implementation
         self.policy = policy
         self.budget = budget
         """Tokens a layer may hold for each sequence; none for no limit."""
@@ -53,16 +59,31 @@ class Attachment:
         self._tokens: Tensor | None = None
         self._hidden: Tensor | None = None
         self._entered: list[Token[attention.Watcher | None]] = []
+        self.recalled: Mapping[int, Blocks] = {}
+        """Layer -> blocks of a memory that calls attend to beside the cache."""
 
     def stats(self) -> KVStats:
         """What the cache of the last call held when it ended."""
         return self._stats
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the model's decoder run as it does outside."""
+        self.model.set_attn_implementation(self._outside)
+        try:
+            yield
+        finally:
+            self.model.set_attn_implementation(attention.NAME)
 
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
         """The layer that this attention module fills in the current call."""
         if self._cache is None or module not in self._modules:
             return None
         return self._cache.kv_layers[self._modules[module]]
+
+    def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
+        """Recalled blocks that this attention module also attends to."""
+        return self.recalled.get(self._modules[module]) if module in self._modules else None
 
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
@@ -275,9 +296,11 @@ def attach(
         hooks.append(model.get_decoder().register_forward_hook(attachment.decoded))
     try:
         model.set_attn_implementation(attention.NAME)
+        attachments[model] = attachment
         yield attachment
     finally:
         for hook in hooks:
             hook.remove()
+        attachments.pop(model, None)
         model.set_attn_implementation(before)
         attachment.close()

@@ -19,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
 from agentmem.errors import InvalidInputError
+from agentmem.kv.blocks import PAGED_QUERIES, Blocks, attend_both, in_front
 from agentmem.kv.layer import KVLayer
 
 NAME = "agentmem"
@@ -72,6 +73,9 @@ class Watcher(Protocol):
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
         """The layer that this attention module fills in the current call."""
 
+    def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
+        """Recalled blocks that this attention module also attends to."""
+
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
     ) -> None:
@@ -119,8 +123,37 @@ def attention(
     layer = watcher.layer_of(module) if watcher else None
     factor = query.shape[-1] ** -0.5 if scaling is None else scaling
     seen, causal = visible(attention_mask, query, key, layer)
+    blocks = watcher.blocks_of(module) if watcher else None
+    if blocks is not None and softcap is None and query.shape[2] <= PAGED_QUERIES and dropout == 0.0:
+        table = lower_triangle(query, key) if causal else seen
+        out = attend_both(query, key, value, table, blocks, factor)
+    else:
+        out = beside(query, key, value, seen, causal, blocks, factor, dropout, softcap)
+    if watcher is not None and layer is not None:
+        watcher.attended(module, layer, query, seen, factor)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def beside(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    seen: Tensor | None,
+    causal: bool,
+    blocks: Blocks | None,
+    factor: float,
+    dropout: float,
+    softcap: float | None,
+) -> Tensor:
+    """Attention over the layer's keys and, in front of them, those of recalled blocks."""
+    if blocks is not None:
+        table = lower_triangle(query, key) if causal else seen
+        if table is None:
+            table = torch.ones(1, 1, query.shape[2], key.shape[2], dtype=torch.bool, device=key.device)
+        key, value, seen = in_front(key, value, table.expand(key.shape[0], -1, -1, -1), query, blocks)
+        causal = False
     if softcap is None:
-        out = torch.nn.functional.scaled_dot_product_attention(
+        return torch.nn.functional.scaled_dot_product_attention(
             query,
             key,
             value,
@@ -130,11 +163,13 @@ def attention(
             is_causal=causal,
             enable_gqa=key.shape[1] != query.shape[1],
         )
-    else:
-        out = capped(query, key, value, seen, factor, softcap)
-    if watcher is not None and layer is not None:
-        watcher.attended(module, layer, query, seen, factor)
-    return out.transpose(1, 2).contiguous(), None
+    return capped(query, key, value, seen, factor, softcap)
+
+
+def lower_triangle(query: Tensor, key: Tensor) -> Tensor:
+    """`[1, 1, T, P]`: the last queries see the keys up to their own."""
+    size = query.shape[2], key.shape[2]
+    return torch.ones(size, dtype=torch.bool, device=key.device).tril(size[1] - size[0])[None, None]
 
 
 def visible(
@@ -170,8 +205,7 @@ def capped(
     score = softcap * torch.tanh(query @ keys.transpose(2, 3) * scaling / softcap)
     table = spread(seen, query)
     if table is None and query.shape[2] > 1:
-        size = query.shape[2], key.shape[2]
-        table = torch.ones(size, dtype=torch.bool, device=key.device).tril(size[1] - size[0])
+        table = lower_triangle(query, key)
     if table is not None:
         score = score.masked_fill(~table, -torch.inf)
     # a padded query sees nothing

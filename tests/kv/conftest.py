@@ -64,6 +64,10 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+SPOKEN = "<pad> <s> </s> <unk> babel dabel fobel ambare ambane keeps likes who is what . ? : user assistant"
+WORDS = (SPOKEN + "".join(f" w{n}" for n in range(97 - len(SPOKEN.split())))).split()
+"""What the random models' tokens are called."""
+
 Build = Callable[..., Any]
 
 
@@ -100,3 +104,19 @@ def models() -> Build:
 def prompt() -> Any:
     torch.manual_seed(1)
     return torch.randint(3, 97, (1, 40))
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    return word_tokenizer()
+
+
+def word_tokenizer() -> Any:
+    """One token a word of `WORDS`."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, "<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, bos_token="<s>", pad_token="<pad>", unk_token="<unk>", padding_side="left"
+    )

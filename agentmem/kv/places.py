@@ -1,0 +1,68 @@
+"""Where recalled episodes stand: back to back before position 0, where a prompt starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from agentmem.kv import ops
+from agentmem.kv.blocks import Blocks, blocks_of
+from agentmem.kv.episode import EpisodeKV, joined
+from agentmem.kv.pages import PAGE
+from agentmem.kv.recalled import Recalled, RecalledEpisode
+from agentmem.kv.support import Shape
+
+
+def back_to_back(tokens: Sequence[int], reach: int) -> list[int]:
+    """The position of each episode's first token; none further back than `reach`, but for one longer than that."""
+    start, starts = 0, []
+    for count in reversed(tokens):
+        start -= count
+        starts.append(max(start, -max(count, reach)))
+    return starts[::-1]
+
+
+def stand(
+    shape: Shape, episodes: Sequence[EpisodeKV], starts: Sequence[int], take: int, device: torch.device
+) -> dict[int, Blocks]:
+    """The blocks of each layer that sees everything; `take` of them at a time for a KV head."""
+    if not episodes:
+        return {}
+    lengths = torch.cat([ops.part("page_lengths")(episode.tokens) for episode in episodes], dim=1)
+    bases = [
+        start + at
+        for episode, start in zip(episodes, starts, strict=True)
+        for at in range(0, episode.tokens, PAGE)
+    ]
+    at = torch.tensor(bases, device=device)
+    return {
+        layer: blocks_of(
+            joined(episodes, place, device),
+            lengths.to(device),
+            at,
+            shape.frequencies[layer],
+            episodes[0].order,
+            take,
+        )
+        for place, layer in enumerate(shape.full_layers)
+    }
+
+
+def report(
+    query: str, found: Sequence[tuple[EpisodeKV, str]], starts: Sequence[int], blocks: Mapping[int, Blocks]
+) -> Recalled:
+    """What stands there; each episode comes with why it was made again, empty where it was kept."""
+    if not blocks:
+        return Recalled(query)
+    one = next(iter(blocks.values()))
+    return Recalled(
+        query=query,
+        episodes=tuple(
+            RecalledEpisode(episode.id, episode.tokens, start, "text" if why else "kept", why)
+            for (episode, why), start in zip(found, starts, strict=True)
+        ),
+        blocks=one.count,
+        taken=min(one.take, one.count),
+        bytes=sum(layer.pages.size_bytes for layer in blocks.values()),
+    )
