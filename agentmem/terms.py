@@ -10,6 +10,7 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 import Stemmer
 
@@ -58,7 +59,7 @@ def fold(text: str) -> str:
 
 def terms(text: str) -> tuple[str, ...]:
     """The terms of a text, in order, repeated as often as they occur."""
-    return tuple(term for word in _WORD.findall(fold(text)) for term in _terms_of_word(word))
+    return tuple(chain.from_iterable(map(_terms_of_word, _WORD.findall(fold(text)))))
 
 
 class Phrase:

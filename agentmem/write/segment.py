@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 Reason = Literal["session", "gap", "topic", "length"]
@@ -222,17 +222,25 @@ class Segmenter:
         return done
 
 
-def _terms(turns: Sequence[Turn]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for turn in turns:
-        found.update(turn.terms)
+def _terms(turns: Sequence[Turn]) -> Mapping[str, int]:
+    if len(turns) == 1:
+        return turns[0].terms
+    found: dict[str, int] = dict(turns[0].terms)
+    for turn in turns[1:]:
+        for term, count in turn.terms.items():
+            found[term] = found.get(term, 0) + count
     return found
+
+
+@lru_cache(maxsize=4096)
+def _dampened(count: int) -> float:
+    return 1 + math.log(count)
 
 
 def _cosine(a: Mapping[str, int], b: Mapping[str, int]) -> float:
     """Cosine of term counts, each dampened by its logarithm."""
     if len(a) > len(b):
         a, b = b, a
-    shared = sum((1 + math.log(n)) * (1 + math.log(b[term])) for term, n in a.items() if term in b)
-    norms = [sum((1 + math.log(n)) ** 2 for n in side.values()) for side in (a, b)]
-    return shared / math.sqrt(norms[0] * norms[1]) if all(norms) else 0.0
+    shared = sum(_dampened(n) * _dampened(b[term]) for term, n in a.items() if term in b)
+    left, right = (sum(weight * weight for weight in map(_dampened, side.values())) for side in (a, b))
+    return shared / math.sqrt(left * right) if left and right else 0.0

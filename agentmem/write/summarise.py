@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agentmem.terms import terms
 from agentmem.types import Event
@@ -29,6 +30,8 @@ _MAX_TITLE = 80
 _FEW_TERMS = 6
 _RELEVANCE = 0.7
 _CONSIDERED = 60
+# a title asks for every word of an episode, and most are asked for again and again
+_terms_of_word = lru_cache(maxsize=65_536)(terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +99,35 @@ def _title(events: Sequence[Event], weights: Counter[str]) -> str:
     """The terms most sentences share, in the spelling they are first met in; else the opening words."""
     if len(weights) < _FEW_TERMS:
         return _opening(events)
-    spelling: dict[str, str] = {}
-    for event in events:
-        for word in _WORD.findall(event.content):
-            for term in terms(word):
-                spelling.setdefault(term, word)
+    spelling = _spelling(events, _leading(events, weights))
     ranked = sorted(
-        ((count, spelling[term]) for term, count in weights.items() if term in spelling),
+        ((weights[term], word) for term, word in spelling.items()),
         key=lambda pair: (-pair[0] * math.log1p(len(pair[1])), pair[1]),
     )
     words = [word for _, word in ranked[:_TITLE_WORDS]]
     return ", ".join(words)[:_MAX_TITLE] or _opening(events)
+
+
+def _leading(events: Sequence[Event], weights: Counter[str]) -> set[str]:
+    """The terms that may be among the first of a title, however they are spelled: most are said too seldom."""
+    longest = max((len(word) for event in events for word in event.content.split()), default=1)
+    leading = weights.most_common(_TITLE_WORDS)
+    # no spelling is shorter than one letter
+    least = leading[-1][1] * math.log1p(1) / math.log1p(longest)
+    return {term for term, count in weights.items() if count >= least}
+
+
+def _spelling(events: Sequence[Event], wanted: set[str]) -> dict[str, str]:
+    """How each of these terms is spelled where it first occurs."""
+    spelling: dict[str, str] = {}
+    for event in events:
+        for word in _WORD.findall(event.content):
+            for term in _terms_of_word(word):
+                if term in wanted:
+                    spelling.setdefault(term, word)
+        if len(spelling) == len(wanted):
+            break
+    return spelling
 
 
 def _opening(events: Sequence[Event]) -> str:
