@@ -2,7 +2,7 @@
 
 python benchmarks/reader.py STORE.db QUESTIONS.npz
 
-The questions hold `texts`, `vectors` `[n, dims]` and, where they are about several namespaces, `namespaces`.
+The questions hold `texts`, `vectors` `[n, dims]` and `namespaces`, where an empty name is the default one.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ class _Asked:
 def main(database: Path, questions: Path) -> None:
     """Ask every question once, in order."""
     with np.load(questions) as given:
-        texts, vectors = given["texts"].tolist(), given["vectors"]
-        spaces = given["namespaces"].tolist() if "namespaces" in given else []
+        texts, vectors, names = given["texts"].tolist(), given["vectors"], given["namespaces"].tolist()
     start = perf_counter()
     memory = Memory(database, embedder=_Asked(texts, vectors))
-    views = [memory.namespace(name) for name in spaces] or [memory] * len(texts)
+    views = [memory.namespace(name) if name else memory for name in names]
     views[0].recall(texts[0])
     opened = perf_counter() - start
     busy = process_time()

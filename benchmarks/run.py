@@ -2,8 +2,8 @@
 
 python benchmarks/run.py [NAME …] [--size 100000] [--json results.json]
 
-`scale` and `namespaces` run only when named: at `--size 1000000` and `--namespaces 100000` they take long and some
-8 GB below `--folder`.
+What is not in the default list runs only when named: `scale --size 1000000` and `namespaces --namespaces 100000` take
+many minutes and some 8 GB below `--folder`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import encryption
 import indexes
 import items
 import nodes
+import postgres
 import precision
 import rivals
 import scale
@@ -42,6 +43,7 @@ _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
 _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "scale": lambda given, folder: scale.rows(given.size, folder, given.plot),
     "namespaces": lambda given, folder: scale.namespace_rows(given.namespaces, folder),
+    "postgres": lambda given, folder: postgres.rows(given.size, folder),
     "precision": lambda given, folder: precision.rows(given.data, folder),
 }
 
@@ -50,7 +52,9 @@ def main() -> None:
     """Measure what is named, or everything that is not long."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", choices=[*_ALL, *_LONG, []], help=f"default: {' '.join(_ALL)}")
-    parser.add_argument("--size", type=int, default=100_000, help="events in store, encryption and scale")
+    parser.add_argument(
+        "--size", type=int, default=100_000, help="events in store, encryption, scale and postgres"
+    )
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
     parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision")

@@ -1,7 +1,8 @@
 """How writing, recall, memory and disk grow, from ten thousand events to a million in one SQLite file.
 
-Writing happens here; reading in a process of its own (`reader`), whose memory is therefore the store's alone. Where
-`PLOT` is given the growth is drawn.
+Writing happens here; reading in a process of its own (`reader`), whose memory is therefore the store's alone. At the
+full size the store is then aged until `maintain` keeps its vectors in 4 bits, and read once more. Where a plot is
+asked for the growth is drawn.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,12 +22,25 @@ from corpus import ReadyEmbedder, blocks, make
 from measure import Row
 
 from agentmem import Memory
+from agentmem.clock import ManualClock
 from agentmem.contracts import Vectors
 
 _BLOCK = 10_000
 _ASKED = 200
 _PER_NAMESPACE = 10
+_FILE = "scale.db"
+# without a recall, vectors are kept in 4 bits from 49 to 90 days
+_UNTIL_INT4 = timedelta(days=80)
 _READER = Path(__file__).with_name("reader.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions `[n]` with their vectors `[n, dims]`, and the namespace of each where they are about several."""
+
+    texts: list[str]
+    vectors: Vectors
+    namespaces: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +60,12 @@ class Point:
 
 def rows(size: int, folder: Path, plot: Path | None) -> Iterator[Row]:
     """Fill one file, stopping to read at 10,000, 30,000, 100,000, … events and at `size`."""
-    points = []
-    for point, details in _growth(size, folder):
+    points: list[Point] = []
+    for point, details, asked in _growth(size, folder):
         points.append(point)
-        yield from _table(point, details)
+        yield from _table(f"{point.events:,} events", point, details)
+        if point.events == size:
+            yield from _lowered(folder / _FILE, size, asked)
     if plot is not None:
         from growth import draw
 
@@ -56,8 +73,8 @@ def rows(size: int, folder: Path, plot: Path | None) -> Iterator[Row]:
         yield Row("growth", "agentmem", f"drawn to {plot}")
 
 
-def _growth(size: int, folder: Path) -> Iterator[tuple[Point, dict[str, Any]]]:
-    path = folder / "scale.db"
+def _growth(size: int, folder: Path) -> Iterator[tuple[Point, dict[str, Any], Asked]]:
+    path = folder / _FILE
     stops = [stop for stop in (10_000, 30_000, 100_000, 300_000, 1_000_000) if stop < size] + [size]
     texts: list[str] = []
     vectors: list[Vectors] = []
@@ -81,18 +98,35 @@ def _growth(size: int, folder: Path) -> Iterator[tuple[Point, dict[str, Any]]]:
             closed = perf_counter() - start
             memory = None
             chosen = np.random.default_rng(0).permutation(len(texts))[:_ASKED]
-            found = read(path, [texts[i] for i in chosen], np.concatenate(vectors)[chosen])
-            yield _point(written, since / writing, closed, found), found
+            asked = Asked([texts[i] for i in chosen], np.concatenate(vectors)[chosen])
+            found = read(path, asked)
+            yield _point(written, since / writing, closed, found), found, asked
             writing, since = 0.0, 0
 
 
-def read(
-    path: Path, texts: list[str], vectors: Vectors, namespaces: list[str] | None = None
-) -> dict[str, Any]:
+def _lowered(path: Path, size: int, asked: Asked) -> Iterator[Row]:
+    """The same file once nobody has recalled any of it for eighty days."""
+    later = ManualClock(datetime.now(UTC) + _UNTIL_INT4)
+    start = perf_counter()
+    with Memory(path, embedder=ReadyEmbedder(make(1, questions=0)), clock=later) as memory:
+        report = memory.maintain()
+        assert dict(memory.lifecycle().precisions) == {"int4": size}
+    rate = size / (perf_counter() - start)
+    label = f"{size:,} events in 4 bits"
+    found = read(path, asked)
+    p50, p95 = np.percentile(found["recall_ms"], [50, 95])
+    vector_bytes = f"{report.bytes_before / size:,.0f} → {report.bytes_after / size:,.0f} vector bytes/event"
+    yield Row(f"maintain, {label}", "agentmem", f"{rate:,.0f} events/s, {vector_bytes}")
+    yield Row(f"recall, {label}", "agentmem", f"p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    memory_mib = f"{found['rss_mib']:,.0f} MiB (peak {found['peak_mib']:,.0f})"
+    yield Row(f"memory of a reader, {label}", "agentmem", memory_mib, "≤ 819 MiB at 1,000,000")
+
+
+def read(path: Path, asked: Asked) -> dict[str, Any]:
     """What `reader` measured."""
     questions = path.with_suffix(".npz")
-    spaces = {} if namespaces is None else {"namespaces": np.array(namespaces)}
-    np.savez(questions, texts=np.array(texts), vectors=vectors, **spaces)
+    names = np.array(asked.namespaces or [""] * len(asked.texts))
+    np.savez(questions, texts=np.array(asked.texts), vectors=asked.vectors, namespaces=names)
     command = [sys.executable, "-P", str(_READER), str(path), str(questions)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -116,8 +150,7 @@ def _point(events: int, rate: float, closed: float, found: dict[str, Any]) -> Po
     )
 
 
-def _table(point: Point, details: dict[str, Any]) -> Iterator[Row]:
-    label = f"{point.events:,} events"
+def _table(label: str, point: Point, details: dict[str, Any]) -> Iterator[Row]:
     channels = ", ".join(
         f"{name} {np.percentile(taken, 95):.1f}" for name, taken in details["channels_ms"].items()
     )
@@ -162,7 +195,7 @@ def namespace_rows(count: int, folder: Path) -> Iterator[Row]:
     began = perf_counter()
     memory.close()
     closed = perf_counter() - began
-    found = read(path, texts, np.stack(vectors), asked)
+    found = read(path, Asked(texts, np.stack(vectors), asked))
     p50, p95 = np.percentile(found["recall_ms"], [50, 95])
     label = f"{count:,} namespaces × {_PER_NAMESPACE}"
     yield Row(
