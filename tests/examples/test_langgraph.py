@@ -11,7 +11,10 @@ import pytest
 from agentmem.integrations.langgraph import AgentMemStore
 from integrations.chat import RuleChat, scripted
 from langchain_core.messages import AIMessage
+from langgraph.store.base import PutOp
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.postgres import PostgresStore
+from postgres_server import Server, name_of
 
 from agentmem import Memory
 
@@ -119,3 +122,17 @@ def test_langmems_memories_are_moved_and_found_by_recall(tmp_path: Path) -> None
 
     assert (moved, noted) == (3, (2, 0))
     assert "Alice lives in Bergen" in recalled
+
+
+def test_a_postgres_store_is_moved_whole(postgres: Server, postgres_url: str) -> None:
+    migrate = example("langgraph_migrate")
+    conninfo = f"host={postgres.folder} dbname={name_of(postgres_url)} user=postgres"
+    with PostgresStore.from_conn_string(conninfo) as old:
+        old.setup()
+        old.batch([PutOp(("users", f"u{n % 3}"), str(n), {"n": n}) for n in range(450)])
+
+        moved = migrate.move(old, postgres_url)
+
+    with AgentMemStore(postgres_url) as new:
+        assert moved == 450
+        assert sorted(item.value["n"] for item in new.search((), limit=1_000)) == list(range(450))
