@@ -103,6 +103,15 @@ def settle(connection: Connection, namespace_pk: int, key: str, at: datetime) ->
     _settle(connection, rows, rows, at)
 
 
+def settle_all(connection: Connection, namespace_pk: int) -> None:
+    """Settle every line of a namespace; nothing changes where all were."""
+    keys = select(M.version_key).where(M.namespace_pk == namespace_pk, M.version_key.is_not(None)).distinct()
+    for key in connection.execute(keys).scalars().all():
+        rows = _rows(connection, namespace_pk, key)
+        # what changes was so since the last of them was written
+        _settle(connection, rows, rows, from_micros(max(row.recorded_at for row in rows)))
+
+
 def settle_new(connection: Connection, namespace_pk: int, note: Note) -> None:
     """The same after a note was added to a line that was settled."""
     key = version_key(note.subject, note.predicate) if note.exclusive else None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from agentmem.clock import from_micros
 from agentmem.write.passages import event_passages
 
-from . import episodes, graph, lexical, log, namespaces, progress, schema
+from . import episodes, graph, lexical, lines, log, namespaces, progress, schema
 
 E = schema.events.c
 P = schema.passages.c
@@ -19,6 +19,8 @@ _BATCH = 500
 
 def rebuild(connection: Connection, namespace_pk: int) -> int:
     """Cut and index every event again, and let episodes and the graph begin anew; the caller holds the lock.
+
+    Notes end where the others of their line say.
 
     A passage that comes out as it was keeps its key and its vector. Returns how many events there are.
     """
@@ -37,6 +39,7 @@ def rebuild(connection: Connection, namespace_pk: int) -> int:
         row.id: [row.strength, row.stability_days, row.recalls, row.last_recalled_at]
         for row in connection.execute(select(schema.episodes).where(X.namespace_pk == namespace_pk))
     }
+    lines.settle_all(connection, namespace_pk)
     _recount(connection, namespace_pk)
     episodes.clear(connection, namespace_pk)
     graph.clear(connection, namespace_pk)

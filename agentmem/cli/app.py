@@ -28,6 +28,7 @@ from agentmem.cli import (
     forget,
     latents,
     lifecycle,
+    notes,
     recall,
     remember,
     render,
@@ -48,6 +49,7 @@ evals = typer.Typer(help="Measure recall on public benchmarks.", rich_markup_mod
 app.command()(remember.remember)
 app.command()(recall.recall)
 app.command()(recall.note)
+app.command()(notes.notes)
 app.command()(forget.forget)
 app.command()(events.events)
 app.command()(events.history)

@@ -1,4 +1,4 @@
-"""`agentmem events`, `history` and `stats`."""
+"""`agentmem events`, `notes`, `history` and `stats`."""
 
 from __future__ import annotations
 
@@ -105,6 +105,19 @@ def test_history_prints_every_version_of_a_note_and_why_it_changed(cli: Fixture)
     ]
     assert "text=Alice lives in Paris" in printed
     assert "why=a later note says something else of the same" in printed
+
+
+def test_notes_are_printed_with_the_time_they_hold(cli: Fixture) -> None:
+    home = ("--subject", "Alice", "--predicate", "lives in")
+    cli("note", "Alice lives in Rome", *home, "--id", "rome", "--valid-from", "2020-01-01")
+    cli("note", "Alice lives in Paris", *home, "--id", "paris", "--valid-from", "2022-01-01")
+
+    assert cli("notes").out == (
+        "2020-01-01 00:00:00 to 2022-01-01 00:00:00  rome  fact: Alice lives in Rome\n"
+        "2022-01-01 00:00:00 to still  paris  fact: Alice lives in Paris\n"
+    )
+    assert [note["id"] for note in cli("notes", "--at", "2021-01-01", "--json").json["notes"]] == ["rome"]
+    assert [note["id"] for note in cli("notes", "--at", "now", "--json").json["notes"]] == ["paris"]
 
 
 def test_a_note_that_excludes_none_closes_none(cli: Fixture) -> None:

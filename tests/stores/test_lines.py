@@ -205,6 +205,22 @@ def test_an_import_finds_its_place_among_what_is_here(
     assert [action for id_, action, _ in told(memory, "rome") if id_ == "rome"] == ["noted", "closed"]
 
 
+def test_a_rebuild_settles_what_was_unsettled(memory_of_its_own: Memory) -> None:
+    memory = memory_of_its_own
+    lives_in(memory, "Rome", valid_from="2020-01-01")
+    lives_in(memory, "Paris", valid_from="2022-01-01")
+    settled = memory.notes()
+    store: Any = memory._core.store
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE memories SET valid_to = NULL, superseded_by = NULL")
+    assert len(memory.check(deep=True)) == 1
+
+    memory.rebuild()
+
+    assert memory.notes() == settled
+    assert memory.check(deep=True) == []
+
+
 def test_another_embedder_changes_no_version(memory_of_its_own: Memory) -> None:
     memory = memory_of_its_own
     lives_in(memory, "Rome", id="rome", valid_from="2020-01-01")
