@@ -6,7 +6,7 @@ A batch is one transaction. What is slow or can fail (checking, embedding) is do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,10 @@ from agentmem.clock import Clock, SystemClock
 from agentmem.config import scheme_of, store_url
 from agentmem.core import open_store
 from agentmem.errors import ClosedError, InvalidInputError
-from agentmem.items import ItemStore
+from agentmem.items import ItemStore, PutItem
 from agentmem.registry import load
 
+from .langgraph_group import PutGroups
 from .langgraph_index import TextIndex
 from .langgraph_order import PutOrder
 from .langgraph_plan import Plan
@@ -72,6 +73,7 @@ class AgentMemStore(BaseStore):
         assert store is not None
         self.url = store.url
         self._order = PutOrder()
+        self._groups = PutGroups(self._aput)
         self._closed = False
         self._bound = False
         self._sweeper = Sweeper(self.sweep_ttl, (ttl or {}).get("sweep_interval_minutes"))
@@ -113,7 +115,15 @@ class AgentMemStore(BaseStore):
             if vectors[0].size and not self._bound:
                 await asyncio.to_thread(self._bind, vectors[0].shape[1])
             await turn.come()
-            return Plan.results(await self._items.arun(plan.items(*vectors), self._clock.now()))
+            read = plan.items(*vectors)
+            puts = [op for op in read if isinstance(op, PutItem)]
+            if puts and len(puts) == len(read):
+                await self._groups.put(puts)
+                return [None] * len(puts)
+            return Plan.results(await self._items.arun(read, self._clock.now()))
+
+    async def _aput(self, puts: Sequence[PutItem]) -> None:
+        await self._items.arun(puts, self._clock.now())
 
     def setup(self) -> None:
         """Nothing is left to set up: the constructor did. Here for code written for LangGraph's own stores."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,3 +229,57 @@ def test_an_embedder_may_use_the_store_it_embeds_for(place: Any) -> None:
             return await store.alist_namespaces()
 
     assert asyncio.run(asyncio.wait_for(use(), 60)) == [("cache",), DOCS]
+
+
+def test_puts_that_wait_at_one_time_are_committed_together(database: Path) -> None:
+    async def use() -> list[str]:
+        async with AgentMemStore(database) as store:
+            await asyncio.gather(*(store.aput(DOCS, f"{n:03}", {"n": n}) for n in range(300)))
+            return [item.key for item in await store.asearch(DOCS, limit=1_000)]
+
+    found = asyncio.run(use())
+
+    connection = sqlite3.connect(database)
+    commits = connection.execute("SELECT version FROM item_state").fetchone()[0]
+    connection.close()
+    assert found == [f"{n:03}" for n in range(300)]
+    assert commits <= 3
+
+
+def test_of_puts_committed_together_only_the_one_to_blame_fails(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = import_module("agentmem.stores.item_rows")
+    put = rows.put
+
+    def fail(connection: Any, puts: Any, write: Any) -> None:
+        if any(op.key == "bad" for op in puts):
+            raise RuntimeError("the disk is gone")
+        put(connection, puts, write)
+
+    monkeypatch.setattr(rows, "put", fail)
+
+    async def use() -> tuple[list[Any], list[str]]:
+        async with AgentMemStore(place) as store:
+            calls = [store.aput(DOCS, key, {}) for key in ("a", "bad", "c")]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            return answers, [item.key for item in await store.asearch(DOCS)]
+
+    answers, found = asyncio.run(use())
+
+    assert [str(answer) for answer in answers] == ["None", "the disk is gone", "None"]
+    assert found == ["a", "c"]
+
+
+def test_a_put_that_is_cancelled_takes_none_with_it_that_was_to_be_committed_together(place: Any) -> None:
+    async def use() -> list[str]:
+        async with AgentMemStore(place) as store:
+            calls = [asyncio.create_task(store.aput(DOCS, key, {})) for key in ("a", "b", "c")]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            calls[1].cancel()
+            await asyncio.wait(calls)
+            assert [call.cancelled() for call in calls] == [False, True, False]
+            return [item.key for item in await store.asearch(DOCS) if item.key != "b"]
+
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == ["a", "c"]
