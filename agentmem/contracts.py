@@ -327,8 +327,11 @@ class Store(Protocol):
     def replace_vectors(self, name: str, dims: int, batches: Iterator[tuple[list[int], Vectors]]) -> int:
         """Move the store to another embedder; the old vectors serve until the switch. Returns the count."""
 
-    def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
-        """Keys and index texts of every passage, in batches."""
+    def passage_texts(self, batch: int, *, lacking: str) -> Iterator[list[tuple[int, str]]]:
+        """Keys and index texts of the passages without a vector of the embedder `lacking`, in batches."""
+
+    def count_lacking(self, embedder: str) -> int:
+        """How many passages of the whole store have no vector of this embedder."""
 
     def progress(self, namespace: Namespace) -> Progress:
         """How far episodes and the graph follow the events."""

@@ -17,8 +17,8 @@ _BATCH = 256
 def reembed(store: Store, embedder: Embedder, progress: Progress | None = None) -> int:
     """Embed every passage anew with `embedder`, then switch; returns how many passages were moved.
 
-    The embedder in use until now is not needed. An interrupted run leaves it in use, and is taken up again by the
-    next one. For the embedder already in use, only makes the vectors and word pieces that are missing.
+    The embedder in use until now is not needed. An interrupted run leaves it in use, and the next one embeds only
+    what is left. For the embedder already in use, only makes the vectors and word pieces that are missing.
 
     Raises:
         EmbedderError: the new embedder failed; the old vectors stay in use.
@@ -27,7 +27,10 @@ def reembed(store: Store, embedder: Embedder, progress: Progress | None = None) 
         store.bind_embedder(embedder.name, embedder.dims)
         embed_missing(store, embedder)
         return 0
-    return store.replace_vectors(embedder.name, embedder.dims, _batches(store, embedder, progress))
+    count = store.replace_vectors(embedder.name, embedder.dims, _batches(store, embedder, progress))
+    # an interruption may have come between the vectors of a batch and its pieces
+    _embed_missing_pieces(store, embedder)
+    return count
 
 
 def embed_missing(store: Store, embedder: Embedder) -> None:
@@ -66,15 +69,16 @@ def _add_pieces(store: Store, embedder: Embedder, keys: list[int], made: Embedde
 def _batches(
     store: Store, embedder: Embedder, progress: Progress | None
 ) -> Iterator[tuple[list[int], Vectors]]:
-    done = 0
-    for rows in store.passage_texts(_BATCH):
+    done, total = 0, store.count_lacking(embedder.name)
+    for rows in store.passage_texts(_BATCH, lacking=embedder.name):
         keys = [key for key, _ in rows]
         made = _embed(embedder, [text for _, text in rows])
         yield keys, made.rows
         _add_pieces(store, embedder, keys, made)
         done += len(rows)
         if progress is not None:
-            progress(done, done)
+            # others may have written meanwhile
+            progress(done, max(done, total))
 
 
 def _embed(embedder: Embedder, texts: list[str]) -> Embedded:

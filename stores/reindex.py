@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from agentmem.clock import from_micros
 from agentmem.contracts import Vectors
@@ -48,19 +48,39 @@ def add_vectors(connection: Connection, embedder_pk: int | None, keys: Sequence[
     log.mark_embedded(connection, list(waiting))
 
 
-def passage_texts(database: Database, batch: int) -> Iterator[list[tuple[int, str]]]:
-    """Keys and index texts of every passage, read anew from events and notes."""
+def passage_texts(database: Database, batch: int, lacking: str) -> Iterator[list[tuple[int, str]]]:
+    """Keys and index texts of the passages without a vector of this embedder, read anew from events and notes."""
     last = 0
+    with database.read() as connection:
+        # what is written meanwhile is left to the switch, or a busy store would never come to it
+        until = connection.execute(select(func.max(P.pk))).scalar() or 0
     while True:
         with database.read() as connection:
             rows = connection.execute(
-                select(P.pk, P.event_pk, P.memory_pk, P.start).where(P.pk > last).order_by(P.pk).limit(batch)
+                _lacking(lacking, P.pk, P.event_pk, P.memory_pk, P.start)
+                .where(P.pk > last, P.pk <= until)
+                .order_by(P.pk)
+                .limit(batch)
             ).all()
             if not rows:
                 return
             last = rows[-1].pk
             texts = _index_texts(connection, rows)
         yield [(row.pk, texts[row.pk]) for row in rows if row.pk in texts]
+
+
+def count_lacking(connection: Connection, embedder: str) -> int:
+    """How many passages have no vector of this embedder."""
+    return int(connection.execute(_lacking(embedder, func.count())).scalar_one())
+
+
+def _lacking(embedder: str, *columns: Any) -> Select[Any]:
+    made = (
+        select(V.passage_pk)
+        .join(schema.embedders, schema.embedders.c.pk == V.embedder_pk)
+        .where(V.passage_pk == P.pk, schema.embedders.c.name == embedder)
+    )
+    return select(*columns).select_from(schema.passages).where(~made.exists())
 
 
 def texts_of(connection: Connection, keys: Sequence[int]) -> list[tuple[int, str]]:
@@ -102,7 +122,7 @@ def replace_vectors(
 ) -> tuple[int, int]:
     """Store another embedder's vectors beside the old ones, then switch; returns count and embedder key.
 
-    The old vectors serve until the switch. What was stored by an interrupted run is kept and taken up again.
+    The old vectors serve until the switch. What an interrupted run has stored counts as done.
     """
     with database.write() as connection:
         new = vectors.add_embedder(connection, name, dims)

@@ -288,8 +288,12 @@ class SqlStore(LifecycleRows):
         point("reindex.old_indexes_dropped")
         return count
 
-    def passage_texts(self, batch: int) -> Iterator[list[tuple[int, str]]]:
-        return reindex.passage_texts(self._database, batch)
+    def passage_texts(self, batch: int, *, lacking: str) -> Iterator[list[tuple[int, str]]]:
+        return reindex.passage_texts(self._database, batch, lacking)
+
+    def count_lacking(self, embedder: str) -> int:
+        with self._database.read() as connection:
+            return reindex.count_lacking(connection, embedder)
 
     def stats(self, namespace: Namespace) -> Stats:
         with self._in(namespace) as (connection, row):

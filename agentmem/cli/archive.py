@@ -85,11 +85,9 @@ def reindex(
             name = memory.embedder_name
     else:
         url = existing_store(db)
-        with closing(open_store(url)) as store:
-            total = sum(store.stats(parts).passages for parts in store.namespaces())
-        with Bar("embedding", total) as bar:
+        with Bar("embedding", 0) as bar:
             # not through an open memory: the embedder it was built with may not be installed
-            moved = Memory.reembed(url, embedder=embedder, progress=lambda done, _total: bar.advance_to(done))
+            moved = Memory.reembed(url, embedder=embedder, progress=bar.advance_to)
         with closing(open_store(url)) as store:
             name = store.meta("embedder") or embedder
     if as_json:

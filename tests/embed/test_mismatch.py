@@ -34,10 +34,22 @@ class NamedEmbedder(HashEmbedder):
 
 @pytest.fixture
 def filled(database: Path) -> Path:
-    with Memory(database, embedder="hash-32") as memory:
+    fill(database)
+    return database
+
+
+def fill(place: str | Path) -> None:
+    with Memory(place, embedder="hash-32") as memory:
         memory.remember([{"id": str(number), "content": f"thing {number}"} for number in range(600)])
         memory.note("Things are numbered", id="note")
-    return database
+
+
+@pytest.fixture(params=["database", "postgres_url"])
+def anywhere(request: pytest.FixtureRequest) -> str:
+    """The same on every kind of store."""
+    url = str(request.getfixturevalue(request.param))
+    fill(url)
+    return url
 
 
 @pytest.mark.parametrize("embedder", ["hash-64", NamedEmbedder("other", 32), NamedEmbedder("hash-32", 16)])
@@ -48,8 +60,8 @@ def test_another_name_or_other_dims_are_an_error_that_names_reindex(
         Memory(filled, embedder=embedder)
 
 
-def test_a_memory_moves_to_another_embedder(filled: Path) -> None:
-    with Memory(filled) as memory:
+def test_a_memory_moves_to_another_embedder(anywhere: str) -> None:
+    with Memory(anywhere) as memory:
         moved = memory.reindex(embedder="hash-64")
 
         assert moved == 601
@@ -67,15 +79,15 @@ def test_after_the_move_the_old_embedder_is_the_wrong_one(filled: Path) -> None:
     Memory(filled, embedder="hash-64").close()
 
 
-def test_an_interrupted_move_leaves_the_old_embedder_serving(filled: Path) -> None:
-    with Memory(filled) as memory:
+def test_an_interrupted_move_leaves_the_old_embedder_serving(anywhere: str) -> None:
+    with Memory(anywhere) as memory:
         with pytest.raises(EmbedderError, match="old vectors stay in use"):
             memory.reindex(embedder=NamedEmbedder("new", breaks_after=2))
 
         assert memory.embedder_name == "hash-32"
         assert memory.recall("thing 42").items[0].channels["dense"] == 1
 
-    with Memory(filled) as memory:
+    with Memory(anywhere) as memory:
         assert memory.embedder_name == "hash-32"
         assert memory.recall("thing 42").items[0].channels["dense"] == 1
 
@@ -88,14 +100,16 @@ def test_an_interrupted_move_counts_no_vector_twice(filled: Path) -> None:
         assert memory.stats().vectors == 601
 
 
-def test_an_interrupted_move_is_taken_up_again(filled: Path) -> None:
-    with Memory(filled) as memory:
+def test_an_interrupted_move_is_taken_up_again(anywhere: str) -> None:
+    with Memory(anywhere) as memory:
         with pytest.raises(EmbedderError):
             memory.reindex(embedder=NamedEmbedder("new", breaks_after=2))
         memory.remember({"id": "late", "content": "a late thing"})
 
-        memory.reindex(embedder=NamedEmbedder("new"))
+        moved = memory.reindex(embedder=NamedEmbedder("new", breaks_after=2))
 
+        # what was embedded before the interruption is not embedded again
+        assert moved == 602 - 512
         assert memory.stats().vectors == 602
         assert memory.recall("late").items[0].id == "late"
 
@@ -199,8 +213,23 @@ def test_an_embedder_that_does_not_exist_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_progress_is_told_while_moving(filled: Path) -> None:
-    told: list[int] = []
+    told: list[tuple[int, int]] = []
     with Memory(filled) as memory:
-        memory.reindex(embedder="hash-64", progress=lambda done, total: told.append(done))
+        memory.reindex(embedder="hash-64", progress=lambda done, total: told.append((done, total)))
 
-    assert told == [256, 512, 601]
+    assert told == [(256, 601), (512, 601), (601, 601)]
+
+
+def test_a_memory_answers_and_remembers_while_it_is_moved(anywhere: str) -> None:
+    answers: list[str] = []
+    with Memory(anywhere) as memory, Memory(anywhere) as other:
+
+        def ask(done: int, total: int) -> None:
+            other.remember({"id": f"during {done}", "content": f"said after {done} things"})
+            answers.append(other.recall("thing 42").items[0].id)
+
+        memory.reindex(embedder="hash-64", progress=ask)
+
+        assert answers == ["42", "42", "42"]
+        assert other.recall("said after 256 things").items[0].id == "during 256"
+        assert other.stats().vectors == 604
