@@ -67,7 +67,10 @@ def held(line: Sequence[Version]) -> dict[str, Held]:
     # the versions that claim the moment, the one that holds last
     claims: list[Version] = []
     for version, following in zip_longest(ordered, ordered[1:]):
-        claims = [claim for claim in claims if not _replaces(version, claim)] + [version]
+        # what holds without an end leaves nothing to come back after it
+        lasting = version.stated_to is None
+        claims = [] if lasting else [claim for claim in claims if not _replaces(version, claim)]
+        claims.append(version)
         _share_out(version.starts, None if following is None else following.starts, claims, periods)
     begins = {
         version.starts: version.id

@@ -57,12 +57,13 @@ def expected(line: Sequence[Version], moment: int) -> list[str]:
 
 
 def _takes_over(later: Version, earlier: Version) -> bool:
-    past = later.stated_to is not None and later.stated_to <= later.recorded
-    return (
-        later.says == earlier.says
-        and later.place > earlier.place
-        and (later.starts == earlier.starts or (later.starts > earlier.starts and not past))
-    )
+    if (later.starts, later.place) <= (earlier.starts, earlier.place):
+        return False
+    if later.stated_to is None:
+        return True
+    past = later.stated_to <= later.recorded
+    written_later = later.says == earlier.says and later.place > earlier.place
+    return written_later and (later.starts == earlier.starts or not past)
 
 
 @given(line=lines())
@@ -152,6 +153,16 @@ def test_an_end_said_later_ends_the_same_statement() -> None:
     outcome = held([paris, until])
 
     assert outcome["paris"] == Held(((10, NOW),), NOW, "until")
+    assert outcome["until"] == Held(((NOW, NOW + 50),), NOW + 50, None)
+
+
+def test_what_was_closed_does_not_come_back_where_its_closer_is_given_an_end() -> None:
+    rome, paris = version("rome", "rome", 10), version("paris", "paris", 20, place=1)
+    until = version("until", "paris", NOW, NOW + 50, place=2)
+
+    outcome = held([rome, paris, until])
+
+    assert outcome["rome"] == Held(((10, 20),), 20, "paris")
     assert outcome["until"] == Held(((NOW, NOW + 50),), NOW + 50, None)
 
 
