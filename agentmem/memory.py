@@ -314,7 +314,8 @@ class Memory(Upkeep):
             ids: these events and notes.
             session: the events of this session.
             before: what happened before this moment.
-            about: what is said by, or mentions, this name or phrase.
+            about: what is said by, or mentions, this name or phrase, or another name that `entities` knows to mean the
+                same.
             dry_run: only tell what would go.
             vacuum: also give the room back to the disk, which rewrites the whole file. What is forgotten is
                 overwritten with or without it.
@@ -338,6 +339,8 @@ class Memory(Upkeep):
             about=about,
             everything=everything,
         )
+        if about is not None:
+            self._core.deriver.follow(self._namespace)
         report = self._core.store.forget(
             self._namespace, selection, at=self._core.clock.now(), dry_run=dry_run, vacuum=vacuum
         )

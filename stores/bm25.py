@@ -18,6 +18,8 @@ B = 0.75
 MAX_POSTINGS = 10_000
 # so many proposals are scored in full, however few are asked for
 HEAD = 200
+# a sum of floats depends on its order, which is each database's own: what is equal but for that is a tie
+DECIMALS = 9
 _KEEP = 50_000
 
 
@@ -40,7 +42,8 @@ def score(words: Sequence[str], weight_of: Mapping[str, float], mean: float) -> 
     """BM25 of a passage of these terms."""
     norm = K1 * (1 - B + B * len(words) / mean)
     counts = Counter(word for word in words if word in weight_of)
-    return sum(weight_of[word] * n * (K1 + 1) / (n + norm) for word, n in counts.items())
+    total = sum(weight_of[word] * n * (K1 + 1) / (n + norm) for word, n in counts.items())
+    return round(total, DECIMALS)
 
 
 def affordable(frequencies: Mapping[str, int]) -> list[str]:

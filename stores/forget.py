@@ -13,7 +13,7 @@ from agentmem.faults import point
 from agentmem.terms import Phrase
 from agentmem.types import ForgetReport
 
-from . import episodes, graph, latent_rows, lexical, lines, namespaces, notes, schema
+from . import entities, episodes, graph, latent_rows, lexical, lines, namespaces, notes, schema
 from .chunks import chunks
 
 E = schema.events.c
@@ -26,8 +26,9 @@ def forget(
     connection: Connection, namespace_pk: int, selection: Selection, at: datetime, *, dry_run: bool
 ) -> ForgetReport:
     """Remove the selected events and notes of one namespace; the caller holds the write lock."""
-    events = _selected_events(connection, namespace_pk, selection)
-    memories = _selected_memories(connection, namespace_pk, selection)
+    subject = _subject(connection, namespace_pk, selection)
+    events = _selected_events(connection, namespace_pk, selection, subject)
+    memories = _selected_memories(connection, namespace_pk, selection, subject)
     memories.update(_resting_only_on(connection, list(events)))
     report = ForgetReport(tuple(events.values()), tuple(memories.values()), dry_run)
     if selection.everything and not dry_run:
@@ -71,23 +72,37 @@ def forget(
     return report
 
 
-def _selected_events(connection: Connection, namespace_pk: int, selection: Selection) -> dict[int, str]:
+def _subject(connection: Connection, namespace_pk: int, selection: Selection) -> list[Phrase]:
+    """What the selection is about, under every name that is known to mean the same."""
+    if selection.about is None:
+        return []
+    same = entities.entities(connection, namespace_pk, [selection.about], None)
+    named = {name for who in same for name in (who.name, *(alias.name for alias in who.aliases))}
+    # in Python, since SQLite's own comparisons fold the case of ASCII only
+    return [Phrase(name) for name in sorted({selection.about, *named})]
+
+
+def _selected_events(
+    connection: Connection, namespace_pk: int, selection: Selection, subject: Sequence[Phrase]
+) -> dict[int, str]:
     statement = select(E.pk, E.id).where(E.namespace_pk == namespace_pk).order_by(E.seq)
     if selection.session is not None:
         statement = statement.where(E.session == selection.session)
     if selection.before is not None:
         statement = statement.where(E.occurred_at < to_micros(selection.before))
-    return _chosen(connection, statement, E.id, (E.name, E.content), selection)
+    return _chosen(connection, statement, E.id, (E.name, E.content), selection, subject)
 
 
-def _selected_memories(connection: Connection, namespace_pk: int, selection: Selection) -> dict[int, str]:
+def _selected_memories(
+    connection: Connection, namespace_pk: int, selection: Selection, subject: Sequence[Phrase]
+) -> dict[int, str]:
     if selection.session is not None:
         # a note belongs to no session; those resting on the session's events go with them
         return {}
     statement = select(M.pk, M.id).where(M.namespace_pk == namespace_pk).order_by(M.pk)
     if selection.before is not None:
         statement = statement.where(func.coalesce(M.valid_from, M.recorded_at) < to_micros(selection.before))
-    return _chosen(connection, statement, M.id, (M.subject, M.text), selection)
+    return _chosen(connection, statement, M.id, (M.subject, M.text), selection, subject)
 
 
 def _chosen(
@@ -96,21 +111,20 @@ def _chosen(
     id_column: Column[str],
     about_columns: tuple[Column[str], Column[str]],
     selection: Selection,
+    subject: Sequence[Phrase],
 ) -> dict[int, str]:
-    """The rows among these ids whose name is, or whose words mention, what the selection is about."""
+    """The rows among these ids whose name is, or whose words mention, the subject, where there is one."""
     if selection.ids is None:
         statements = [statement]
     else:
         statements = [statement.where(id_column.in_(chunk)) for chunk in chunks(selection.ids)]
-    if selection.about is None:
+    if not subject:
         return {row.pk: row.id for wanted in statements for row in connection.execute(wanted)}
-    # in Python, since SQLite's own comparisons fold the case of ASCII only
-    about = Phrase(selection.about)
     return {
         pk: id_
         for wanted in statements
         for pk, id_, name, words in connection.execute(wanted.add_columns(*about_columns))
-        if about.equals(name or "") or about.occurs_in(words)
+        if any(phrase.equals(name or "") or phrase.occurs_in(words) for phrase in subject)
     }
 
 

@@ -50,7 +50,8 @@ _MATCH = text(
         WHERE namespace_pk = :namespace AND postings.term = wanted.term
         GROUP BY passage_pk
     )
-    SELECT passage_pk, proposed.score + coalesce(rescored.score, 0) AS total
+    SELECT passage_pk,
+        round((proposed.score + coalesce(rescored.score, 0)) * {10**bm25.DECIMALS}) / {10**bm25.DECIMALS} AS total
     FROM proposed LEFT JOIN rescored USING (passage_pk)
     ORDER BY total DESC, passage_pk LIMIT :k
     """

@@ -9,10 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from postgres_server import new_database, postgres, postgres_url  # noqa: F401 - fixtures for all
+from postgres_server import (  # noqa: F401 - fixtures for all
+    new_database,
+    postgres,
+    postgres_url,
+    shared_database,
+)
 
 from agentmem import Memory
 from agentmem.clock import ManualClock
@@ -45,6 +51,22 @@ def database(tmp_path: Path) -> Path:
 @pytest.fixture
 def memory(database: Path, clock: ManualClock) -> Iterator[Memory]:
     with Memory(database, embedder="hash", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def memory_on_each(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Memory]:
+    """An empty namespace on SQLite, then on PostgreSQL. A module takes it up as its `memory`."""
+    url = "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("shared_database"))
+    with Memory(url, namespace=(uuid4().hex,), embedder="hash-16", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def memory_of_its_own(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Memory]:
+    """As `memory_on_each`, in a database that no other test sees."""
+    url = "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    with Memory(url, embedder="hash-16", clock=clock) as opened:
         yield opened
 
 

@@ -52,6 +52,15 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shared_database(postgres: Server) -> Iterator[str]:
+    """One database for all tests that keep to a namespace of their own: making one is slow."""
+    name = f"shared_{uuid4().hex[:12]}"
+    postgres.sql(f"CREATE DATABASE {name} TEMPLATE ready")
+    yield postgres.url(name)
+    postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def new_database(postgres: Server) -> Iterator[NewDatabase]:
     """Makes databases: a copy of one that is ready, or with `empty=True` a bare one."""

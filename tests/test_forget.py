@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentmem import Memory
@@ -18,8 +21,9 @@ from agentmem.faults import handled
 
 
 @pytest.fixture
-def filled(memory: Memory) -> Memory:
+def filled(memory_on_each: Memory) -> Memory:
     """Five events in two sessions, with a note on one and a note on two of them, and one on none."""
+    memory = memory_on_each
     memory.remember(
         [
             {"id": "a1", "name": "Alice", "content": "I adopted a cat.", "at": "2021-01-01", "session": "s1"},
@@ -51,6 +55,14 @@ def filled(memory: Memory) -> Memory:
     memory.note("The cat is called Miso", id="n2", sources=["a2", "b2"], valid_from="2021-01-03")
     memory.note("Bob is tall", id="n3", valid_from="2022-06-01")
     return memory
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Memory]:
+    """A store in which each example has namespaces of its own."""
+    url = "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("shared_database"))
+    with Memory(url, embedder="hash-16") as memory:
+        yield memory
 
 
 def left(memory: Memory) -> set[str]:
@@ -96,6 +108,38 @@ def test_exactly_what_was_chosen_is_gone(filled: Memory, chosen: dict[str, Any],
 
     assert {*report.event_ids, *report.memory_ids} == set(gone.split())
     assert left(filled) == ALL - set(gone.split())
+
+
+@pytest.fixture
+def alices(memory_on_each: Memory) -> Memory:
+    """A person under her full and her first name."""
+    memory_on_each.remember(
+        [
+            {"id": "a1", "name": "Alice", "content": "I moved to Lisbon."},
+            {"id": "b1", "name": "Bob", "content": "Alice Marsh moved to Lisbon."},
+            {"id": "b2", "name": "Bob", "content": "What does alice do there?"},
+            {"id": "b3", "name": "Bob", "content": "Malice is not a name."},
+        ]
+    )
+    memory_on_each.note("She likes the sea", id="n1", subject="Alice")
+    return memory_on_each
+
+
+@pytest.mark.parametrize("about", ["Alice Marsh", "ALICE"])
+def test_a_person_is_forgotten_under_every_name_known_to_be_hers(alices: Memory, about: str) -> None:
+    told = alices.forget(about=about, dry_run=True)
+    done = alices.forget(about=about)
+
+    assert (set(done.event_ids), done.memory_ids) == ({"a1", "b1", "b2"}, ("n1",))
+    assert (told.event_ids, told.memory_ids) == (done.event_ids, done.memory_ids)
+    assert left(alices) == {"b3"}
+    assert alices.entities("Alice", "Alice Marsh") == []
+
+
+def test_a_first_name_that_two_people_share_stands_for_neither(alices: Memory) -> None:
+    alices.remember({"id": "b4", "name": "Bob", "content": "Alice Byrne stayed in Dublin."})
+
+    assert alices.forget(about="Alice Marsh").event_ids == ("b1",)
 
 
 @pytest.mark.parametrize("phrase", ["猫", "カフェ", "Ann"])
@@ -162,38 +206,31 @@ choices = st.fixed_dictionaries(
 
 
 @given(mine=events, chosen=choices)
-def test_a_scoped_forget_never_widens(mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]) -> None:
-    with Memory("sqlite://", embedder="hash-16") as memory:
-        other = memory.namespace("other")
-        for view in (memory, other):
-            view.remember(
-                [
-                    {
-                        "id": str(place),
-                        "name": name,
-                        "session": session,
-                        "at": at,
-                        "content": f"the {word} {place}",
-                    }
-                    for place, (name, session, at, word) in enumerate(mine)
-                ]
-            )
-        expected = {
-            str(place)
-            for place, (_, session, at, word) in enumerate(mine)
-            if ("ids" not in chosen or str(place) in chosen["ids"])
-            and ("session" not in chosen or session == chosen["session"])
-            and ("before" not in chosen or at < chosen["before"])
-            and ("about" not in chosen or word == chosen["about"])
-        }
+def test_a_scoped_forget_never_widens(
+    store: Memory, mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]
+) -> None:
+    name = uuid4().hex
+    memory, others = store.namespace(name), [store.namespace(name, "below"), store.namespace(f"{name}x")]
+    turns = [
+        {"id": str(place), "name": name, "session": session, "at": at, "content": f"the {word} {place}"}
+        for place, (name, session, at, word) in enumerate(mine)
+    ]
+    for view in (memory, *others):
+        view.remember(turns)
+    expected = {
+        str(place)
+        for place, (_, session, at, word) in enumerate(mine)
+        if ("ids" not in chosen or str(place) in chosen["ids"])
+        and ("session" not in chosen or session == chosen["session"])
+        and ("before" not in chosen or at < chosen["before"])
+        and ("about" not in chosen or word == chosen["about"])
+    }
 
-        report = memory.forget(**chosen)
+    report = memory.forget(**chosen)
 
-        assert set(report.event_ids) == expected
-        assert {event.id for event in memory.events()} == {
-            str(place) for place in range(len(mine))
-        } - expected
-        assert len(other.events()) == len(mine)
+    assert set(report.event_ids) == expected
+    assert {event.id for event in memory.events()} == {str(place) for place in range(len(mine))} - expected
+    assert [len(other.events()) for other in others] == [len(mine), len(mine)]
 
 
 def test_what_is_forgotten_is_found_by_no_road(filled: Memory) -> None:
@@ -264,6 +301,30 @@ def test_no_byte_of_what_is_forgotten_stays_in_the_files(tmp_path: Path, everyth
     assert [trace for trace in traces if trace.lower() in held.lower()] == []
 
 
+def test_no_byte_of_what_was_derived_from_it_stays_in_the_files(tmp_path: Path) -> None:
+    """Neither in titles and summaries, a model's among them, nor as names and what they are related to."""
+    with Memory(tmp_path / "a.db", embedder="hash-16") as memory:
+        memory.remember(
+            [
+                {"content": "Zimmermann hides marzipan under the bridge.", "at": "2023-05-01T10:00"},
+                {"content": "Zimmermann told me of his marzipan.", "at": "2023-05-01T10:01"},
+                {"content": "I walked to the lake.", "at": "2023-05-01T10:02"},
+                {"content": "A day without words begins a new episode.", "at": "2023-05-03T10:00"},
+            ]
+        )
+        (episode,) = memory.episodes()
+        assert "Zimmermann" in episode.title
+        refined = replace(episode, title="A quackish hoard", summary="Of marzipan.", refined_by="a model")
+        assert memory._core.store.replace_episodes(episode.namespace, [episode], [refined])  # type: ignore[attr-defined]
+        assert memory.entities("Zimmermann") != []
+
+        memory.forget(about="Zimmermann")
+
+        assert words_in(tmp_path, b"immermann", b"marzipan", b"quackish") == []
+        (left,) = memory.episodes()
+        assert (left.title, left.refined_by) == ("I walked to the lake.", None)
+
+
 def test_forgetting_twice_is_no_error(filled: Memory) -> None:
     filled.forget(ids=["a1"])
 
@@ -314,17 +375,18 @@ def test_vacuuming_gives_the_room_back(tmp_path: Path) -> None:
         assert memory.check(deep=True) == []
 
 
+@settings(max_examples=15)
 @given(mine=events, chosen=choices)
 def test_a_dry_run_lists_exactly_what_the_real_run_removes(
-    mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]
+    store: Memory, mine: list[tuple[str, str, int, str]], chosen: dict[str, Any]
 ) -> None:
-    with Memory("sqlite://", embedder="hash-16") as memory:
-        for place, (name, session, at, word) in enumerate(mine):
-            message = {"id": str(place), "name": name, "session": session, "at": at, "content": f"the {word}"}
-            memory.remember(message)
-            memory.note(f"a {word}", id=f"n{place}", sources=[str(place)], valid_from=at)
+    memory = store.namespace(uuid4().hex)
+    for place, (name, session, at, word) in enumerate(mine):
+        message = {"id": str(place), "name": name, "session": session, "at": at, "content": f"the {word}"}
+        memory.remember(message)
+        memory.note(f"a {word}", id=f"n{place}", sources=[str(place)], valid_from=at)
 
-        told = memory.forget(**chosen, dry_run=True)
-        done = memory.forget(**chosen)
+    told = memory.forget(**chosen, dry_run=True)
+    done = memory.forget(**chosen)
 
     assert (told.event_ids, told.memory_ids) == (done.event_ids, done.memory_ids)

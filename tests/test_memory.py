@@ -13,18 +13,18 @@ from agentmem.clock import ManualClock
 from agentmem.errors import ClosedError, DuplicateIdError, InvalidInputError, RecordNotFoundError
 
 
-def test_a_receipt_names_what_was_stored(memory: Memory) -> None:
-    receipt = memory.remember([{"id": "e1", "content": "one"}, {"content": "two"}], session="s1")
+def test_a_receipt_names_what_was_stored(memory_on_each: Memory) -> None:
+    receipt = memory_on_each.remember([{"id": "e1", "content": "one"}, {"content": "two"}], session="s1")
 
     assert (receipt.added, receipt.duplicates, receipt.echoes, receipt.pending_vectors) == (2, 0, 0, 0)
     assert receipt.session == "s1"
-    assert [memory.get(id_).content for id_ in receipt.event_ids] == ["one", "two"]  # type: ignore[union-attr]
+    assert [memory_on_each.get(id_).content for id_ in receipt.event_ids] == ["one", "two"]  # type: ignore[union-attr]
 
 
-def test_a_note_keeps_what_was_said_about_it(memory: Memory) -> None:
-    memory.remember({"id": "e1", "content": "I do not eat meat."})
+def test_a_note_keeps_what_was_said_about_it(memory_on_each: Memory) -> None:
+    memory_on_each.remember({"id": "e1", "content": "I do not eat meat."})
 
-    note_id = memory.note(
+    note_id = memory_on_each.note(
         "Alice is vegetarian",
         kind="preference",
         subject="Alice",
@@ -36,8 +36,8 @@ def test_a_note_keeps_what_was_said_about_it(memory: Memory) -> None:
         confidence=0.9,
     )
 
-    (note,) = memory.notes()
-    assert memory.get(note_id) == note
+    (note,) = memory_on_each.notes()
+    assert memory_on_each.get(note_id) == note
     assert (note.kind, note.text, note.subject, note.predicate, note.object) == (
         "preference",
         "Alice is vegetarian",
@@ -52,11 +52,11 @@ def test_a_note_keeps_what_was_said_about_it(memory: Memory) -> None:
     assert (note.source_ids, note.confidence, note.superseded_at) == (("e1",), 0.9, None)
 
 
-def test_a_recalled_note_points_to_the_events_it_rests_on(memory: Memory) -> None:
-    memory.remember({"id": "e1", "content": "No meat for me, thanks."})
-    memory.note("Alice is vegetarian", id="n1", sources=["e1"])
+def test_a_recalled_note_points_to_the_events_it_rests_on(memory_on_each: Memory) -> None:
+    memory_on_each.remember({"id": "e1", "content": "No meat for me, thanks."})
+    memory_on_each.note("Alice is vegetarian", id="n1", sources=["e1"])
 
-    item = memory.recall("vegetarian").items[0]
+    item = memory_on_each.recall("vegetarian").items[0]
 
     assert (item.id, item.tier, item.kind, item.source_ids) == ("n1", "semantic", "fact", ("e1",))
 
@@ -89,24 +89,24 @@ def test_a_note_that_makes_no_sense_is_refused_and_not_stored(memory: Memory, wr
     assert memory.notes() == []
 
 
-def test_a_notes_id_cannot_be_given_twice(memory: Memory) -> None:
-    memory.note("Alice is vegetarian", id="n1")
+def test_a_notes_id_cannot_be_given_twice(memory_on_each: Memory) -> None:
+    memory_on_each.note("Alice is vegetarian", id="n1")
 
     with pytest.raises(DuplicateIdError, match="'n1'"):
-        memory.note("Alice eats fish", id="n1")
+        memory_on_each.note("Alice eats fish", id="n1")
 
 
-def test_an_unknown_id_is_a_lookup_error_that_names_history(memory: Memory) -> None:
+def test_an_unknown_id_is_a_lookup_error_that_names_history(memory_on_each: Memory) -> None:
     with pytest.raises(RecordNotFoundError, match=r"see history\('nothing'\)") as caught:
-        memory.get("nothing")
+        memory_on_each.get("nothing")
 
     assert isinstance(caught.value, LookupError)
 
 
-def test_the_history_of_an_event_begins_with_its_remembering(memory: Memory) -> None:
-    memory.remember({"id": "e1", "content": "one"}, session="s1")
+def test_the_history_of_an_event_begins_with_its_remembering(memory_on_each: Memory) -> None:
+    memory_on_each.remember({"id": "e1", "content": "one"}, session="s1")
 
-    (entry,) = memory.history("e1")
+    (entry,) = memory_on_each.history("e1")
 
     assert (entry.id, entry.action, entry.at, entry.detail) == (
         "e1",
@@ -117,22 +117,22 @@ def test_the_history_of_an_event_begins_with_its_remembering(memory: Memory) -> 
 
 
 def test_the_history_of_a_forgotten_record_stays_without_its_words(
-    memory: Memory, clock: ManualClock
+    memory_on_each: Memory, clock: ManualClock
 ) -> None:
-    memory.note("The secret is swordfish", id="n1")
+    memory_on_each.note("The secret is swordfish", id="n1")
     clock.advance(timedelta(hours=1))
-    memory.forget(ids=["n1"])
+    memory_on_each.forget(ids=["n1"])
 
-    noted, forgotten = memory.history("n1")
+    noted, forgotten = memory_on_each.history("n1")
 
     assert (noted.action, forgotten.action) == ("noted", "forgotten")
     assert forgotten.at == datetime(2023, 5, 8, 13, tzinfo=UTC)
     assert "swordfish" not in repr((noted, forgotten))
 
 
-def test_an_id_never_seen_has_no_history(memory: Memory) -> None:
+def test_an_id_never_seen_has_no_history(memory_on_each: Memory) -> None:
     with pytest.raises(RecordNotFoundError):
-        memory.history("nothing")
+        memory_on_each.history("nothing")
 
 
 def test_stats_count_what_is_there(memory: Memory, database: Path) -> None:
@@ -155,8 +155,8 @@ def test_stats_count_what_is_there(memory: Memory, database: Path) -> None:
     assert stats.url == f"sqlite:///{database}"
 
 
-def test_an_empty_namespace_has_empty_stats(memory: Memory) -> None:
-    stats = memory.namespace("nobody").stats()
+def test_an_empty_namespace_has_empty_stats(memory_on_each: Memory) -> None:
+    stats = memory_on_each.namespace("nobody").stats()
 
     assert (stats.events, stats.passages, stats.vectors, stats.first_at) == (0, 0, 0, None)
 
@@ -240,11 +240,11 @@ def test_closing_folds_the_log_into_the_one_file(memory: Memory, database: Path)
     assert [path.name for path in database.parent.iterdir()] == ["agent.db"]
 
 
-def test_a_page_beyond_all_events_is_empty(memory: Memory) -> None:
-    memory.remember(["one", "two"])
+def test_a_page_beyond_all_events_is_empty(memory_on_each: Memory) -> None:
+    memory_on_each.remember(["one", "two"])
 
-    assert memory.events(after_seq=10**30) == []
-    assert len(memory.events(after_seq=-(10**30), limit=10**30)) == 2
+    assert memory_on_each.events(after_seq=10**30) == []
+    assert len(memory_on_each.events(after_seq=-(10**30), limit=10**30)) == 2
 
 
 @pytest.mark.parametrize(

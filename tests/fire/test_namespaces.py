@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from agentmem import Memory
 from agentmem.errors import DuplicateIdError, InvalidInputError, RecordNotFoundError
@@ -61,9 +69,15 @@ class TwoTenants(RuleBasedStateMachine):
 
     ids = Bundle("ids")
 
+    def __init__(self, url: str = "sqlite://") -> None:
+        super().__init__()
+        self.url = url
+
     @initialize()
     def open(self) -> None:
-        self.memory = Memory("sqlite://", embedder="hash-16")
+        self.memory = Memory(self.url, embedder="hash-16")
+        for space in self.memory.namespaces():
+            self.memory.namespace(*space).forget(everything=True)
         self.model: dict[Namespace, Held] = {}
         self.notes: dict[Namespace, dict[str, set[str]]] = {}
         self.count = 0
@@ -220,11 +234,18 @@ class TwoTenants(RuleBasedStateMachine):
 
 
 TestTwoTenants = TwoTenants.TestCase
-TestTwoTenants.settings = settings(max_examples=15, stateful_step_count=20, deadline=None, derandomize=True)
+TestTwoTenants.settings = settings(max_examples=12, stateful_step_count=20, deadline=None, derandomize=True)
 
 
-def test_names_that_look_alike_are_different_names(memory: Memory) -> None:
+def test_two_tenants_of_a_postgresql(postgres_url: str) -> None:
+    run_state_machine_as_test(
+        lambda: TwoTenants(postgres_url), settings=settings(max_examples=2, stateful_step_count=12)
+    )
+
+
+def test_names_that_look_alike_are_different_names(memory_of_its_own: Memory) -> None:
     """Composed and decomposed letters are told apart, too: a name is its code points."""
+    memory = memory_of_its_own
     for space in ALIKE:
         memory.namespace(*space).remember({"id": "e1", "content": f"I am {space}"})
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from postgres_server import Server, name_of
 
 from agentmem import Memory
 
@@ -117,3 +118,26 @@ def test_many_of_a_kind_are_told_in_short(database: Path) -> None:
 
     assert len(faults(database)) == 4
     assert faults(database)[-1].startswith("… and more of these")
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE namespaces SET passages = 9", "counts 9 passages and has 2"),
+        ("DELETE FROM passages WHERE event_pk IS NOT NULL", "event e1 has no passage"),
+        ("DELETE FROM postings", "terms and has 0"),
+        ("DELETE FROM vectors", "has no vector and waits for none"),
+    ],
+)
+def test_on_postgresql_each_way_of_breaking_it_is_named_too(
+    postgres: Server, postgres_url: str, statement: str, fault: str
+) -> None:
+    with Memory(postgres_url, embedder="hash-16") as memory:
+        memory.remember({"id": "e1", "content": "I adopted a cat."})
+        memory.note("Alice has a cat", id="n1", sources=["e1"])
+        sound = memory.check(deep=True)
+
+        postgres.sql(f"SET search_path = agentmem; {statement}", database=name_of(postgres_url))
+
+        assert sound == []
+        assert any(fault in line for line in memory.check(deep=True))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentmem import Memory
@@ -64,26 +64,22 @@ def graph(memory: Memory) -> tuple[Any, ...]:
 _fresh = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def store_of_all() -> Iterator[Memory]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store_of_all(request: pytest.FixtureRequest) -> Iterator[Memory]:
     """One store for all examples: each has a namespace of its own, and opening is slow."""
-    with Memory("sqlite://", embedder="hash-16", clock=ManualClock(START)) as opened:
+    url = "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("shared_database"))
+    with Memory(url, embedder="hash-16", clock=ManualClock(START)) as opened:
         yield opened
 
 
 def view(memory: Memory, messages: list[dict[str, Any]]) -> Memory:
     """A fresh namespace that remembers these."""
-    fresh = memory.namespace(str(next(_fresh)))
+    fresh = memory.namespace("graph", str(next(_fresh)))
     fresh.remember(messages)
     return fresh
 
 
-def memory_of(messages: list[dict[str, Any]]) -> Memory:
-    memory = Memory("sqlite://", embedder="hash-16", clock=ManualClock(START))
-    memory.remember(messages)
-    return memory
-
-
+@settings(max_examples=15)
 @given(messages=MESSAGES, data=st.data())
 def test_a_graph_after_forgetting_is_one_that_never_knew(
     store_of_all: Memory, messages: list[tuple[str, list[str]]], data: st.DataObject
@@ -98,6 +94,7 @@ def test_a_graph_after_forgetting_is_one_that_never_knew(
     assert graph(forgetful) == graph(innocent)
 
 
+@settings(max_examples=15)
 @given(messages=MESSAGES)
 def test_a_graph_grown_by_steps_is_one_grown_at_once(
     store_of_all: Memory, messages: list[tuple[str, list[str]]]
@@ -110,53 +107,53 @@ def test_a_graph_grown_by_steps_is_one_grown_at_once(
     assert graph(by_steps) == graph(at_once)
 
 
-def test_all_spellings_of_a_name_are_one_entity() -> None:
-    with memory_of(told([("Kitty", ["Zoë"]), ("Kitty", ["ZOE"]), ("Kitty", ["zoe"])])) as memory:
-        (entity,) = memory.entities("Zoe\u0308")
+def test_all_spellings_of_a_name_are_one_entity(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Zoë"]), ("Kitty", ["ZOE"]), ("Kitty", ["zoe"])]))
+    (entity,) = memory.entities("Zoe\u0308")
 
-        assert (entity.name, entity.kind, entity.mentions) == ("Zoë", "name", 2)
-
-
-def test_a_first_name_is_an_alias_of_the_only_full_name_with_its_evidence() -> None:
-    with memory_of(told([("Anna", []), ("Kitty", ["Anna Karenina"])])) as memory:
-        (entity,) = memory.entities("anna")
-
-        assert (entity.name, entity.kind, entity.mentions) == ("Anna Karenina", "speaker", 2)
-        assert [(alias.name, alias.evidence) for alias in entity.aliases] == [
-            ("Anna", "Anna Karenina is the only full name here that begins with Anna; Anna speaks here")
-        ]
+    assert (entity.name, entity.kind, entity.mentions) == ("Zoë", "name", 2)
 
 
-def test_a_first_name_that_fits_two_is_nobodys_alias() -> None:
-    with memory_of(told([("Anna", []), ("Kitty", ["Anna Karenina", "Anna Ivanova"])])) as memory:
-        assert [(entity.name, entity.aliases) for entity in memory.entities("Anna")] == [("Anna", ())]
+def test_a_first_name_is_an_alias_of_the_only_full_name_with_its_evidence(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Anna", []), ("Kitty", ["Anna Karenina"])]))
+    (entity,) = memory.entities("anna")
+
+    assert (entity.name, entity.kind, entity.mentions) == ("Anna Karenina", "speaker", 2)
+    assert [(alias.name, alias.evidence) for alias in entity.aliases] == [
+        ("Anna", "Anna Karenina is the only full name here that begins with Anna; Anna speaks here")
+    ]
 
 
-def test_edges_say_who_speaks_of_whom_who_is_named_together_and_when() -> None:
-    with memory_of(told([("Kitty", ["Paris", "Levin", "2023-05-01"]), ("Kitty", ["Paris"])])) as memory:
-        name = {entity.node: entity.name for entity in memory.entities()}
-        edges = memory._core.store.edges(memory.current_namespace)
-
-        assert {
-            (edge.kind, frozenset((name[edge.source], name[edge.target])), edge.weight) for edge in edges
-        } == {
-            ("speaks_of", frozenset(("Kitty", "Paris")), 2),
-            ("speaks_of", frozenset(("Kitty", "Levin")), 1),
-            ("with", frozenset(("Paris", "Levin")), 1),
-            ("on", frozenset(("Kitty", "2023-05-01")), 1),
-            ("on", frozenset(("Paris", "2023-05-01")), 1),
-            ("on", frozenset(("Levin", "2023-05-01")), 1),
-        }
+def test_a_first_name_that_fits_two_is_nobodys_alias(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Anna", []), ("Kitty", ["Anna Karenina", "Anna Ivanova"])]))
+    assert [(entity.name, entity.aliases) for entity in memory.entities("Anna")] == [("Anna", ())]
 
 
-def test_edges_of_an_entity_are_those_that_touch_it() -> None:
-    with memory_of(told([("Kitty", ["Paris"]), ("Levin", ["Bob"])])) as memory:
-        (paris,) = memory.entities("Paris")
-        store: Store = memory._core.store
+def test_edges_say_who_speaks_of_whom_who_is_named_together_and_when(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Paris", "Levin", "2023-05-01"]), ("Kitty", ["Paris"])]))
+    name = {entity.node: entity.name for entity in memory.entities()}
+    edges = memory._core.store.edges(memory.current_namespace)
 
-        (edge,) = store.edges(memory.current_namespace, [paris.node])
+    assert {
+        (edge.kind, frozenset((name[edge.source], name[edge.target])), edge.weight) for edge in edges
+    } == {
+        ("speaks_of", frozenset(("Kitty", "Paris")), 2),
+        ("speaks_of", frozenset(("Kitty", "Levin")), 1),
+        ("with", frozenset(("Paris", "Levin")), 1),
+        ("on", frozenset(("Kitty", "2023-05-01")), 1),
+        ("on", frozenset(("Paris", "2023-05-01")), 1),
+        ("on", frozenset(("Levin", "2023-05-01")), 1),
+    }
 
-        assert (edge.target, edge.kind) == (paris.node, "speaks_of")
+
+def test_edges_of_an_entity_are_those_that_touch_it(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Paris"]), ("Levin", ["Bob"])]))
+    (paris,) = memory.entities("Paris")
+    store: Store = memory._core.store
+
+    (edge,) = store.edges(memory.current_namespace, [paris.node])
+
+    assert (edge.target, edge.kind) == (paris.node, "speaks_of")
 
 
 def test_a_mention_leads_to_the_passage_of_a_long_event_that_names_it() -> None:
@@ -172,35 +169,33 @@ def test_a_mention_leads_to_the_passage_of_a_long_event_that_names_it() -> None:
         assert store.mentions_in(memory.current_namespace, [mention.passage]) == [mention]
 
 
-def test_another_namespace_has_another_graph() -> None:
-    with memory_of(told([("Kitty", ["Paris"])])) as memory:
-        other = memory.namespace("other")
-        other.remember({"content": "we saw Rome", "name": "Bob"})
-        nodes = [entity.node for entity in memory.entities()]
-        store: Store = memory._core.store
+def test_another_namespace_has_another_graph(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Paris"])]))
+    other = memory.namespace("other")
+    other.remember({"content": "we saw Rome", "name": "Bob"})
+    nodes = [entity.node for entity in memory.entities()]
+    store: Store = memory._core.store
 
-        assert [entity.name for entity in other.entities()] == ["Bob", "Rome"]
-        assert store.mentions_of(("other",), nodes) == []
-        assert store.edges(("other",), nodes) == []
-
-
-def test_forgetting_everything_empties_the_graph() -> None:
-    with memory_of(told([("Kitty", ["Paris"]), ("Levin", ["Bob"])])) as memory:
-        memory.entities()
-
-        memory.forget(everything=True)
-
-        assert graph(memory) == (set(), set(), set())
+    assert [entity.name for entity in other.entities()] == ["Bob", "Rome"]
+    assert store.mentions_of(("other",), nodes) == []
+    assert store.edges(("other",), nodes) == []
 
 
-def test_what_another_process_has_derived_meanwhile_is_not_counted_twice() -> None:
-    with memory_of(told([("Kitty", ["Paris"])])) as memory:
-        before = graph(memory)
-        store: Store = memory._core.store
+def test_forgetting_everything_empties_the_graph(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Paris"]), ("Levin", ["Bob"])]))
+    memory.entities()
 
-        done = store.advance(
-            memory.current_namespace, [], [], since=Progress(0, 0, 1), until=Progress(1, 1, 1)
-        )
+    memory.forget(everything=True)
 
-        assert not done
-        assert graph(memory) == before
+    assert graph(memory) == (set(), set(), set())
+
+
+def test_what_another_process_has_derived_meanwhile_is_not_counted_twice(store_of_all: Memory) -> None:
+    memory = view(store_of_all, told([("Kitty", ["Paris"])]))
+    before = graph(memory)
+    store: Store = memory._core.store
+
+    done = store.advance(memory.current_namespace, [], [], since=Progress(0, 0, 1), until=Progress(1, 1, 1))
+
+    assert not done
+    assert graph(memory) == before

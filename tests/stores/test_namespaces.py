@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentmem import Memory
@@ -34,37 +35,50 @@ parts = st.one_of(
 paths = st.lists(parts, min_size=1, max_size=3).map(tuple)
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Memory]:
+    """A store in which each example has a namespace to begin its names with."""
+    url = "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("shared_database"))
+    with Memory(url, embedder="hash-16") as opened:
+        yield opened
+
+
 @pytest.fixture
-def two(memory: Memory) -> Iterator[tuple[Memory, Memory]]:
-    """Alice's and Bob's views of one file, each with one event of the same id."""
+def two(memory_of_its_own: Memory) -> tuple[Memory, Memory]:
+    """Alice's and Bob's views of one store, each with one event of the same id."""
+    memory = memory_of_its_own
     alice, bob = memory.namespace("org", "alice"), memory.namespace("org", "bob")
     alice.remember({"id": "e1", "content": "Alice keeps a red bicycle."}, session="s1")
     bob.remember({"id": "e1", "content": "Bob keeps a blue bicycle."}, session="s1")
     return alice, bob
 
 
+@settings(max_examples=15)
 @given(names=st.lists(paths, min_size=2, max_size=5, unique=True))
 @example(names=[("foo",), ("foobar",), ("foo", "bar"), ("foo.bar",)])
-def test_each_namespace_finds_its_own_event_and_no_other(names: list[tuple[str, ...]]) -> None:
-    with Memory("sqlite://", embedder="hash-16") as memory:
-        for place, name in enumerate(names):
-            memory.namespace(*name).remember({"id": str(place), "content": f"the bicycle number {place}"})
+def test_each_namespace_finds_its_own_event_and_no_other(store: Memory, names: list[tuple[str, ...]]) -> None:
+    base = uuid4().hex
+    for place, name in enumerate(names):
+        store.namespace(base, *name).remember({"id": str(place), "content": f"the bicycle number {place}"})
 
-        found = [memory.namespace(*name).recall("which bicycle number?").source_ids for name in names]
+    found = [store.namespace(base, *name).recall("which bicycle number?").source_ids for name in names]
 
-        assert found == [(str(place),) for place in range(len(names))]
+    assert found == [(str(place),) for place in range(len(names))]
 
 
+@settings(max_examples=15)
 @given(names=st.lists(paths, min_size=1, max_size=6, unique=True), prefix=paths)
 @example(names=[("foo",), ("foobar",), ("foo", "bar"), ("foo", "bar", "baz")], prefix=("foo",))
 def test_a_prefix_lists_what_starts_with_its_parts(
-    names: list[tuple[str, ...]], prefix: tuple[str, ...]
+    store: Memory, names: list[tuple[str, ...]], prefix: tuple[str, ...]
 ) -> None:
-    with Memory("sqlite://", embedder="hash-16") as memory:
-        for name in names:
-            memory.namespace(*name).remember("hello")
+    base = uuid4().hex
+    for name in names:
+        store.namespace(base, *name).remember("hello")
 
-        assert memory.namespaces(*prefix) == sorted(name for name in names if name[: len(prefix)] == prefix)
+    assert store.namespaces(base, *prefix) == sorted(
+        (base, *name) for name in names if name[: len(prefix)] == prefix
+    )
 
 
 def test_a_view_recalls_only_its_own(two: tuple[Memory, Memory]) -> None:
