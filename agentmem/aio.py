@@ -112,6 +112,7 @@ class AsyncMemory:
         k: int | None = None,
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
+        min_relevance: float = 0.0,
     ) -> Recall:
         """See `Memory.recall`."""
         return await self._run(
@@ -122,6 +123,7 @@ class AsyncMemory:
             k=k,
             tiers=tiers,
             explain=explain,
+            min_relevance=min_relevance,
         )
 
     async def forget(

@@ -252,6 +252,7 @@ class Memory(Upkeep):
         k: int | None = None,
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
+        min_relevance: float = 0.0,
     ) -> Recall:
         """The best evidence for a question, packed under a token budget.
 
@@ -261,10 +262,12 @@ class Memory(Upkeep):
             at: answer as of this moment: later events and facts are left out.
             k: at most this many items.
             tiers: only these of `window` (events in no episode yet), `episode`, `semantic`.
-            explain: keep in the trace what was cut, and why.
+            explain: keep in the trace what was cut, and why, and what speaks for each item.
+            min_relevance: the answer is empty where the chance that memory holds one (`trace.relevance`) is below
+                this; 0 always answers.
 
         Raises:
-            InvalidInputError: an empty query, or a budget, `k` or tier that makes no sense.
+            InvalidInputError: an empty query, or a budget, `k`, tier or chance that makes no sense.
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
@@ -276,6 +279,8 @@ class Memory(Upkeep):
         wanted = ALL_TIERS if tiers is None else tuple(tiers)
         if unknown := set(wanted) - set(ALL_TIERS):
             raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
+        if not 0 <= min_relevance <= 1:
+            raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
         moment = None if at is None else to_utc(at)
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
 
@@ -289,6 +294,7 @@ class Memory(Upkeep):
                 k=k,
                 tiers=wanted,
                 explain=explain,
+                min_relevance=min_relevance,
             )
 
         found = self._core.run(answer)

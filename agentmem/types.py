@@ -215,8 +215,31 @@ class CutItem:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionTrace:
+    """What a question was taken to ask: its kind, tense, the times it names, and whether for many things at once."""
+
+    kind: str
+    tense: str
+    times: tuple[str, ...]
+    broad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTrace:
+    """Why an item stands where it does: its place among the channels' proposals, and what each feature added."""
+
+    id: str
+    proposed_rank: int
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
-    """How a recall came about."""
+    """How a recall came about.
+
+    `relevance` is the chance that memory holds an answer, None where too little is stored to tell. `weights` names the
+    set that ranked. `cut` and `reasons` (for the items, in their order) are kept with `explain=True`.
+    """
 
     query: str
     tiers: tuple[Tier, ...]
@@ -229,6 +252,10 @@ class Trace:
     budget_tokens: int
     tokens: int
     cut: tuple[CutItem, ...] = ()
+    relevance: float | None = None
+    question: QuestionTrace | None = None
+    weights: str = ""
+    reasons: tuple[ItemTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,25 +274,44 @@ class Recall:
 
     def explain(self) -> str:
         """The trace as text: gate, channels, ranks, packing, what was cut and why."""
-        trace = self.trace
-        lines = [
-            f"query     {trace.query}",
-            f"gate      {trace.gate}: tiers {', '.join(trace.tiers) or 'none'}",
-            f"time      {trace.seconds * 1e3:.1f} ms, of which embedding {trace.embed_seconds * 1e3:.1f} ms",
-        ]
-        for channel in trace.channels:
-            note = f"  ({channel.note})" if channel.note else ""
-            lines.append(
-                f"channel   {channel.name:<10} {channel.proposed:>4} candidates "
-                f"{channel.seconds * 1e3:7.1f} ms{note}"
-            )
-        lines.append(f"fused     {trace.candidates} candidates, {trace.folded} duplicates folded")
-        lines.append(f"packed    {len(self.items)} items, {trace.tokens} of {trace.budget_tokens} tokens")
-        for rank, item in enumerate(self.items, 1):
-            ranks = " ".join(f"{name}#{place}" for name, place in item.channels.items())
-            lines.append(f"  {rank:>3}. {item.score:.4f} {item.id} [{item.tier}] {ranks}: {item.text[:80]!r}")
-        lines.extend(f"  cut  {cut.score:.4f} {cut.id}: {cut.reason}" for cut in trace.cut)
-        return "\n".join(lines)
+        return "\n".join([*_told(self.trace), *_told_of_items(self)])
+
+
+def _told(trace: Trace) -> list[str]:
+    chance = "" if trace.relevance is None else f", chance of an answer {trace.relevance:.2f}"
+    lines = [f"query     {trace.query}"]
+    if (asked := trace.question) is not None:
+        times = f", {', '.join(asked.times)}" if asked.times else ""
+        lines.append(
+            f"asks      {asked.kind}, {asked.tense}{times}, {'many things' if asked.broad else 'one thing'}"
+        )
+    lines += [
+        f"gate      {trace.gate}: tiers {', '.join(trace.tiers) or 'none'}{chance}",
+        f"time      {trace.seconds * 1e3:.1f} ms, of which embedding {trace.embed_seconds * 1e3:.1f} ms",
+    ]
+    for channel in trace.channels:
+        note = f"  ({channel.note})" if channel.note else ""
+        lines.append(
+            f"channel   {channel.name:<10} {channel.proposed:>4} candidates "
+            f"{channel.seconds * 1e3:7.1f} ms{note}"
+        )
+    by = f", weighed by {trace.weights!r}" if trace.weights else ""
+    lines.append(f"fused     {trace.candidates} candidates, {trace.folded} duplicates folded{by}")
+    return lines
+
+
+def _told_of_items(recall: Recall) -> list[str]:
+    trace = recall.trace
+    lines = [f"packed    {len(recall.items)} items, {trace.tokens} of {trace.budget_tokens} tokens"]
+    reasons = {reason.id: reason for reason in trace.reasons}
+    for rank, item in enumerate(recall.items, 1):
+        ranks = " ".join(f"{name}#{place}" for name, place in item.channels.items())
+        lines.append(f"  {rank:>3}. {item.score:.4f} {item.id} [{item.tier}] {ranks}: {item.text[:80]!r}")
+        if (why := reasons.get(item.id)) is not None:
+            parts = ", ".join(f"{name} {part:+.2f}" for name, part in why.parts.items())
+            lines.append(f"       was {why.proposed_rank}; {parts}")
+    lines.extend(f"  cut  {cut.score:.4f} {cut.id}: {cut.reason}" for cut in trace.cut)
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

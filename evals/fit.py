@@ -21,18 +21,21 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from agentmem.contracts import Embedder, Tokenizer
+from agentmem.contracts import Embedder, StoredPassage, Tokenizer
 from agentmem.embed import choose_embedder
 from agentmem.errors import InvalidInputError
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import PRIORS, Combiner
+from agentmem.read.features import Ability
 from agentmem.read.pack import pack
 from agentmem.read.recall import in_order
 from agentmem.tokens import as_tokenizer
+from agentmem.types import Tier
 
+from . import gating, logit, metrics
 from . import locomo as locomo_data
-from . import logit, metrics
 from .lessons import Lesson, lessons
+from .reliability import plot_reliability
 from .task import CATEGORIES, Dataset
 
 RIDGE = 10.0
@@ -46,8 +49,16 @@ COLUMNS = ("recall@10", "all@10", *(f"verbatim@{budget}" for budget in metrics.B
 Figures = Mapping[str, Mapping[str, float]]
 
 
-def fit(data: Path | None, out: Path | None, embedder: str | None, splits: int, as_json: bool) -> int:
-    """Fit every set of weights on a LoCoMo file, print the cross-validation, and write the weights to `out`.
+def fit(
+    data: Path | None,
+    out: Path | None,
+    embedder: str | None,
+    splits: int,
+    as_json: bool,
+    plot: Path | None = None,
+) -> int:
+    """Fit every set of weights on a LoCoMo file, print the cross-validation, and write the weights to `out`, and a plot
+    of the gate's reliability to `plot`.
 
     Raises:
         EvalDataError: the data is absent or not in LoCoMo's format.
@@ -60,17 +71,26 @@ def fit(data: Path | None, out: Path | None, embedder: str | None, splits: int, 
         )
     console = Console(stderr=as_json)
     sets: dict[str, dict[str, Any]] = {}
+    plots: dict[str, gating.Judged] = {}
     for abilities, model in _models(embedder):
         learned = _learn(dataset, model)
         for ability in abilities:
             names = _names(learned, ability)
             figures = cross_validated(dataset, learned, names, splits)
+            weights = _rounded(dict(zip(names, _fitted(learned, names), strict=True)), 5)
+            gate, judged = gating.judge(learned, Combiner(ability, weights), ability)
             sets[ability] = {
                 "embedder": model.name,
                 "cross_validated": {group: _rounded(row) for group, row in figures.items()},
-                "weights": _rounded(dict(zip(names, _fitted(learned, names), strict=True)), 5),
+                "weights": weights,
+                "gate": gate,
             }
             console.print(_table(ability, model.name, figures))
+            console.print(_gate_table(gate))
+            plots[ability] = judged
+    if plot is not None:
+        plot_reliability(plots, plot)
+        console.print(f"reliability: {plot}")
     result = {"provenance": _provenance(dataset, data, splits), "sets": sets}
     if out is not None:
         out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -80,7 +100,7 @@ def fit(data: Path | None, out: Path | None, embedder: str | None, splits: int, 
     return 0
 
 
-def _models(embedder: str | None) -> Iterator[tuple[tuple[str, ...], Embedder]]:
+def _models(embedder: str | None) -> Iterator[tuple[tuple[Ability, ...], Embedder]]:
     """Which sets are fitted with which embedder."""
     model = choose_embedder(embedder)
     if not model.name.startswith("hash"):
@@ -100,7 +120,7 @@ def _learn(dataset: Dataset, model: Embedder) -> list[Lesson]:
         )
 
 
-def _names(learned: Sequence[Lesson], ability: str) -> tuple[str, ...]:
+def _names(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:
     without = {"words": ("dense", "late"), "dense": ("late",)}.get(ability, ())
     return tuple(
         name for name in learned[0].columns if name not in PRIORS and not name.startswith(without or ("\0",))
@@ -135,6 +155,8 @@ def cross_validated(
             for inside in (True, False)
         }
         for lesson in learned:
+            if lesson.question.category not in CATEGORIES:
+                continue
             held_out = dict(zip(names, weights[lesson.conversation not in half], strict=True))
             scores = Combiner("words", held_out).score(lesson.columns)
             row = _scores(lesson, in_order(lesson.gathered, scores), words, tokenizer)
@@ -170,11 +192,24 @@ def _scores(
         "all@10": metrics.all_at(ids, evidence, 10),
         **{
             f"verbatim@{budget}": metrics.verbatim(
-                pack(folded, budget_tokens=budget, tokenizer=tokenizer, tiers={}, k=None).text, wanted
+                pack(
+                    folded,
+                    budget_tokens=budget,
+                    tokenizer=tokenizer,
+                    tiers=_no_tiers,
+                    k=None,
+                    broad=lesson.asked.analysis.broad,
+                ).text,
+                wanted,
             )
             for budget in metrics.BUDGETS
         },
     }
+
+
+def _no_tiers(passages: Sequence[StoredPassage]) -> dict[int, Tier]:
+    """What a context reads like does not depend on tiers."""
+    return {passage.key: "episode" for passage in passages}
 
 
 def _provenance(dataset: Dataset, path: Path | None, splits: int) -> dict[str, Any]:
@@ -202,4 +237,15 @@ def _table(ability: str, embedder: str, figures: Figures) -> Table:
     for group in ("1-4", *CATEGORIES.values()):
         if group in figures:
             shown.add_row(group, *(f"{figures[group][name]:.3f}" for name in COLUMNS))
+    return shown
+
+
+def _gate_table(gate: Mapping[str, Any]) -> Table:
+    shown = Table(title="has it an answer? held-out conversations", title_justify="left")
+    for name in ("chance", "answerable", "questions"):
+        shown.add_column(name, justify="right")
+    for row in gate["held_out"]["reliability"]:
+        shown.add_row(f"{row['chance']:.2f}", f"{row['answerable']:.2f}", str(row["questions"]))
+    kept = {name: value for name, value in gate["held_out"].items() if name != "reliability"}
+    shown.caption = ", ".join(f"{name} {value:.3f}" for name, value in kept.items())
     return shown

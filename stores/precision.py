@@ -92,8 +92,15 @@ class Codec:
         """
         if precision == "float32":
             return _as_floats(data) @ rows.T
+        turned = (rows @ rotation(self.dims, self._seed)).T
+        found: Vectors
+        if precision == "binary":
+            # with levels of -1 and 1 as 2 b - 1, the bits need not be moved one by one
+            bits = np.unpackbits(data[:, _FACTOR_BYTES:], axis=1, count=self.dims).astype(np.float32)
+            found = (bits @ (2 * turned) - turned.sum(axis=0)) * _as_floats(data[:, :_FACTOR_BYTES])
+            return found
         levels, factors = self._levels(data, precision)
-        found: Vectors = (levels @ (rows @ rotation(self.dims, self._seed)).T) * factors
+        found = (levels @ turned) * factors
         return found
 
     def _levels(self, data: Codes, precision: Precision) -> tuple[Vectors, Vectors]:

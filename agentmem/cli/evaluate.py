@@ -80,6 +80,10 @@ def fit(
         Path | None,
         typer.Option("--out", metavar="PATH", help="Write the weights here; without it, only print."),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="PATH", help="Draw the gate's reliability here: .svg, .png or .pdf."),
+    ] = None,
     embedder: Embedder = None,
     splits: Annotated[
         int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
@@ -88,5 +92,5 @@ def fit(
 ) -> None:
     """Fit the weights of retrieval and print how they do on conversations not seen."""
     raise typer.Exit(
-        load("evals", "fit")(data=data, out=out, embedder=embedder, splits=splits, as_json=as_json)
+        load("evals", "fit")(data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot)
     )

@@ -28,6 +28,14 @@ def recall(
         typer.Option("--tier", metavar="TIER", help="Only window, episode or semantic; may be repeated."),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also print how the answer came about.")] = False,
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            "--min-relevance",
+            metavar="CHANCE",
+            help="Print nothing where the chance of an answer is below this, from 0 to 1.",
+        ),
+    ] = 0.0,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -36,7 +44,15 @@ def recall(
     """Print the best evidence for a question. It comes with dates and speakers, within a token budget."""
     tiers: Any = tier or None
     with Bar("recalling"), open_memory(db, namespace, embedder) as memory:
-        found = memory.recall(query, budget_tokens=budget, at=at, k=k, tiers=tiers, explain=explain)
+        found = memory.recall(
+            query,
+            budget_tokens=budget,
+            at=at,
+            k=k,
+            tiers=tiers,
+            explain=explain,
+            min_relevance=min_relevance,
+        )
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})
         return

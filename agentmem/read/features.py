@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from agentmem.read.query import Analysis, named
 
 Column = NDArray[np.float64]
 Columns = dict[str, Column]
+# what there is to compare a question by: word pieces, vectors of meaning, of hashed words, or words alone
+Ability = Literal["late", "dense", "hashed", "words"]
 # a session is as good as its best few turns
 _SESSION_TOP = 3
 _FROM_QUESTION = 0.5
@@ -77,8 +79,7 @@ def late(asked: Asked, pool: Pool) -> Columns:
     near = pool.pieces
     if near is None or not len(near):
         return {}
-    weights = np.maximum(near.max(axis=0) - near.mean(axis=0), 1e-6)
-    weights = weights / weights.sum()
+    weights = late_weights(near)
     before = np.maximum(near, _shifted_rows(near, pool.before, otherwise=-1.0))
     after_question = np.maximum(near, _shifted_rows(near, _questions(pool), otherwise=-1.0))
     around = np.maximum(before, _shifted_rows(near, pool.after, otherwise=-1.0))
@@ -88,6 +89,13 @@ def late(asked: Asked, pool: Pool) -> Columns:
         "late_after_question": spread(after_question @ weights),
         "late_around": spread(around @ weights),
     }
+
+
+def late_weights(near: Vectors) -> Column:
+    """What each piece of a question counts `[Q]`, for nearness `[N, Q]`; they sum to 1."""
+    above: Column = np.maximum(near.max(axis=0) - near.mean(axis=0), 1e-6).astype(np.float64)
+    weights: Column = above / above.sum()
+    return weights
 
 
 def words(asked: Asked, pool: Pool) -> Columns:

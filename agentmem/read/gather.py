@@ -28,7 +28,6 @@ class Gathered:
 
     head: list[Candidate]
     tail: list[Candidate]
-    tiers: dict[int, Tier]
     traces: tuple[ChannelTrace, ...]
 
 
@@ -51,11 +50,10 @@ class Gatherer:
             ranked = fuse(proposals)
             # unfiltered, what the budget cannot reach need not be fetched
             candidates = self._candidates(query, ranked if filtered else ranked[: max(useful, HEAD)])
-            tiers_of = self._tiers(query.namespace, [candidate.passage for candidate in candidates])
-            wanted = [candidate for candidate in candidates if tiers_of[candidate.passage.key] in tiers]
+            wanted = self._within(query.namespace, candidates, tiers)
             exhausted = all(len(hits) < depth for hits in proposals.values())
             if not filtered or exhausted or len(wanted) >= useful or depth >= min(_DEEPEST, useful * 256):
-                return self._around(query, wanted, tiers_of, tiers, traces)
+                return self._around(query, wanted, tiers, traces)
             depth *= 4
 
     def _propose(
@@ -83,22 +81,31 @@ class Gatherer:
         self,
         query: Query,
         wanted: Sequence[Candidate],
-        tiers_of: dict[int, Tier],
         tiers: tuple[Tier, ...],
         traces: tuple[ChannelTrace, ...],
     ) -> Gathered:
         near = self._store.neighbours(query.namespace, next_to(wanted[:SEEDS]))
-        tiers_of |= self._tiers(query.namespace, near)
         tail = {candidate.passage.key: candidate for candidate in wanted[HEAD:]}
+        beside = with_neighbours(wanted[:HEAD], near, query.at)[len(wanted[:HEAD]) :]
         head = [
-            tail.pop(candidate.passage.key, candidate)
-            for candidate in with_neighbours(wanted[:HEAD], near, query.at)
-            if tiers_of[candidate.passage.key] in tiers
+            *wanted[:HEAD],
+            *(
+                tail.pop(candidate.passage.key, candidate)
+                for candidate in self._within(query.namespace, beside, tiers)
+            ),
         ]
-        return Gathered(head, list(tail.values()), tiers_of, traces)
+        return Gathered(head, list(tail.values()), traces)
 
-    def _tiers(self, namespace: Namespace, passages: Sequence[StoredPassage]) -> dict[int, Tier]:
-        """The window is what is in no episode yet."""
+    def _within(
+        self, namespace: Namespace, candidates: Sequence[Candidate], tiers: tuple[Tier, ...]
+    ) -> list[Candidate]:
+        if tiers == ALL_TIERS:
+            return list(candidates)
+        of = self.tiers(namespace, [candidate.passage for candidate in candidates])
+        return [candidate for candidate in candidates if of[candidate.passage.key] in tiers]
+
+    def tiers(self, namespace: Namespace, passages: Sequence[StoredPassage]) -> dict[int, Tier]:
+        """The tier of each passage by its key; the window is what is in no episode yet."""
         seqs = [passage.seq for passage in passages if passage.owner == "event"]
         closed = self._store.episode_of(namespace, seqs)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import perf_counter
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +16,22 @@ from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Executor, Query, Store, Tokenizer
 from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.read.candidates import Candidate, fold
-from agentmem.read.combine import ability, combiners
-from agentmem.read.features import Asked, Columns, features
+from agentmem.read.combine import ability, combiners, gates
+from agentmem.read.features import Ability, Asked, Columns, features
+from agentmem.read.gate import LEAST_POOL, alike, signs
 from agentmem.read.gather import ALL_TIERS, Gathered, Gatherer
 from agentmem.read.pack import pack
 from agentmem.read.pool import Pool, make_pool
 from agentmem.read.query import analyse
 from agentmem.read.views import Views
 from agentmem.terms import terms
-from agentmem.types import Namespace, Recall, Tier, Trace
+from agentmem.types import ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
 
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
 _FURTHEST = 25_600
+# features told of for each item
+_PARTS_TOLD = 5
 
 
 class Recaller:
@@ -58,22 +63,30 @@ class Recaller:
         k: int | None,
         tiers: tuple[Tier, ...],
         explain: bool,
+        min_relevance: float,
     ) -> Recall:
-        """The best evidence for `text` within the budget."""
+        """The best evidence for `text` within the budget; nothing where that is not likely to be any."""
         start = perf_counter()
         asked = self.ask(text, at)
         embed_seconds = perf_counter() - start
         useful = max(min(budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (k or 0))
         gathered = self.gather(namespace, asked, at, tiers, useful)
-        ranked = self._ranked(namespace, asked, gathered)
-        candidates, folded = fold(ranked)
+        weighed = self._weigh(namespace, asked, gathered)
+        gate = _gate(weighed, tiers, min_relevance)
+        candidates, folded = fold(weighed.ranked if gate.opens else [])
         packed = pack(
-            candidates, budget_tokens=budget_tokens, tokenizer=self._tokenizer, tiers=gathered.tiers, k=k
+            candidates,
+            budget_tokens=budget_tokens,
+            tokenizer=self._tokenizer,
+            tiers=partial(self._gatherer.tiers, namespace),
+            k=k,
+            broad=asked.analysis.broad,
         )
+        analysis = asked.analysis
         trace = Trace(
             query=text,
-            tiers=tiers,
-            gate="all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller",
+            tiers=tiers if gate.opens else (),
+            gate=gate.why,
             embed_seconds=embed_seconds,
             seconds=perf_counter() - start,
             channels=gathered.traces,
@@ -82,6 +95,12 @@ class Recaller:
             budget_tokens=budget_tokens,
             tokens=packed.tokens,
             cut=packed.cut if explain else (),
+            relevance=weighed.relevance,
+            question=QuestionTrace(
+                analysis.kind, analysis.tense, tuple(span.words for span in analysis.spans), analysis.broad
+            ),
+            weights=weighed.ability,
+            reasons=_reasons(packed.items, gathered, weighed) if explain else (),
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
 
@@ -119,11 +138,50 @@ class Recaller:
         """Drop what is kept of passages between recalls."""
         self._views.clear()
 
-    def _ranked(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> list[Candidate]:
+    def _weigh(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> _Weighed:
         if not gathered.head:
-            return []
-        _, columns = self.weighable(namespace, asked, gathered.head)
-        return in_order(gathered, combiners()[ability(self._embedder.name, columns)].score(columns))
+            return _Weighed([], "", {}, None)
+        pool, columns = self.weighable(namespace, asked, gathered.head)
+        able = ability(self._embedder.name, columns)
+        scores = combiners()[able].score(columns)
+        relevance = None
+        if len(pool) >= LEAST_POOL:
+            relevance = gates()[able].chance(signs(asked, alike(asked, pool, able), columns, scores))
+        return _Weighed(in_order(gathered, scores), able, columns, relevance)
+
+
+class _Weighed(NamedTuple):
+    ranked: list[Candidate]
+    ability: Ability | Literal[""]
+    columns: Columns
+    relevance: float | None
+
+
+class _Gated(NamedTuple):
+    opens: bool
+    why: str
+
+
+def _gate(weighed: _Weighed, tiers: tuple[Tier, ...], least: float) -> _Gated:
+    """Whether there is anything worth saying."""
+    if weighed.relevance is not None and weighed.relevance < least:
+        return _Gated(False, f"nothing relevant: below {least:.3f}")
+    return _Gated(True, "all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller")
+
+
+def _reasons(items: Sequence[RecalledItem], gathered: Gathered, weighed: _Weighed) -> tuple[ItemTrace, ...]:
+    """For each item that was weighed, what put it where it is."""
+    places = {
+        (entry.passage.owner_id, entry.passage.span): place for place, entry in enumerate(gathered.head)
+    }
+    if not weighed.ability:
+        return ()
+    combiner = combiners()[weighed.ability]
+    return tuple(
+        ItemTrace(item.id, place + 1, combiner.parts(weighed.columns, place, _PARTS_TOLD))
+        for item in items
+        if (place := places.get((item.id, item.span))) is not None
+    )
 
 
 def in_order(gathered: Gathered, scores: NDArray[np.float64]) -> list[Candidate]:

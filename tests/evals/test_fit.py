@@ -13,6 +13,7 @@ from agentmem.evals.fit import fit
 from agentmem.errors import InvalidInputError
 
 pytest.importorskip("scipy", reason="fitting needs agentmem[evals]")
+pytest.importorskip("matplotlib", reason="the plot needs agentmem[evals]")
 
 KEPT_SESSIONS = 3
 
@@ -50,7 +51,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(two: Path) -> dict[str, Any]:
     """What a fit on both writes."""
     out = two.with_name("weights.json")
-    fit(two, out, "hash", 1, False)
+    fit(two, out, "hash", 1, False, two.with_name("plot.svg"))
     loaded: dict[str, Any] = json.loads(out.read_text())
     return loaded
 
@@ -69,6 +70,18 @@ def test_each_set_has_weights_and_figures_on_what_it_did_not_see(result: dict[st
     assert fitted["embedder"] == "hash-512"
     assert fitted["weights"]["covered_around"] > 0
     assert 0 < fitted["cross_validated"]["1-4"]["recall@10"] <= 1
+
+
+def test_each_set_has_a_gate_judged_on_what_it_did_not_see(result: dict[str, Any]) -> None:
+    gate = result["sets"]["hashed"]["gate"]
+
+    assert 0 <= gate["floor"] < 0.5
+    assert 0.5 < gate["held_out"]["auroc_strangers"] <= 1
+    assert sum(row["questions"] for row in gate["held_out"]["reliability"]) > 30
+
+
+def test_the_reliability_is_drawn(two: Path, result: dict[str, Any]) -> None:
+    assert "<svg" in two.with_name("plot.svg").read_text()
 
 
 def test_one_conversation_leaves_nothing_to_hold_out() -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentmem import Memory
+from agentmem.contracts import StoredPassage
 from agentmem.errors import BudgetTooSmallError, InvalidInputError
 from agentmem.quote import defuse
+from agentmem.read.candidates import Candidate
+from agentmem.read.pack import pack
+from agentmem.tokens import as_tokenizer
 
 texts = st.text(min_size=1, max_size=120).filter(
     lambda text: bool(text.strip()) and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
@@ -152,6 +157,37 @@ def test_a_line_too_long_for_the_budget_gives_way_to_shorter_ones(memory: Memory
     memory.remember([{"id": "long", "content": "cat " * 200}, {"id": "short", "content": "a cat"}])
 
     assert memory.recall("cat", budget_tokens=60).source_ids == ("short",)
+
+
+def candidate(place: int, session: str, score: float) -> Candidate:
+    at = datetime(2023, 5, 8, tzinfo=UTC)
+    id_ = f"e{place}"
+    passage = StoredPassage(
+        place, "event", id_, session, place, "Ann", f"line {place} " * 8, None, "event", at, (id_,)
+    )
+    return Candidate(passage, score, {}, [id_])
+
+
+@pytest.mark.parametrize(
+    ("broad", "sessions"), [(False, {"s1"}), (True, {"s1", "s2", "s3"})], ids=["one", "many"]
+)
+def test_a_question_for_many_things_is_answered_from_many_sessions(broad: bool, sessions: set[str]) -> None:
+    ranked = [
+        *(candidate(place, "s1", 3.0 - place / 100) for place in range(4)),
+        candidate(4, "s2", 2.8),
+        candidate(5, "s3", 2.7),
+    ]
+
+    packed = pack(
+        ranked,
+        budget_tokens=125,
+        tokenizer=as_tokenizer(None),
+        tiers=lambda passages: {passage.key: "episode" for passage in passages},
+        k=None,
+        broad=broad,
+    )
+
+    assert {item.session for item in packed.items} == sessions
 
 
 ATTACKS = [

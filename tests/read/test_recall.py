@@ -9,6 +9,7 @@ import pytest
 from agentmem import Memory
 from agentmem.clock import ManualClock
 from agentmem.errors import InvalidInputError
+from agentmem.types import QuestionTrace
 
 
 def test_the_evidence_comes_first_with_its_sources(memory: Memory) -> None:
@@ -228,6 +229,20 @@ def test_the_explanation_tells_channels_ranks_and_what_was_cut(memory: Memory) -
     assert "channel   lexical" in told
     assert "dense#" in told
     assert "cut" in told
+    assert "asks      statement, present, one thing" in told
+    assert "weighed by 'hashed'" in told
+    assert "was 1;" in told
+
+
+def test_the_same_is_told_as_data(memory: Memory) -> None:
+    memory.remember([{"id": f"e{number}", "content": f"cat number {number}"} for number in range(30)])
+
+    found = memory.recall("Which cats did Ann see in May 2023?", budget_tokens=80, explain=True)
+
+    assert found.trace.question == QuestionTrace("what", "past", ("May 2023",), True)
+    assert [reason.id for reason in found.trace.reasons] == [item.id for item in found.items]
+    assert {len(reason.parts) for reason in found.trace.reasons} == {5}
+    assert memory.recall("cat").trace.reasons == ()
 
 
 def test_recalling_changes_nothing(memory: Memory) -> None:
