@@ -22,8 +22,10 @@ from agentmem.kv.attachment import attach, attachments
 from agentmem.kv.capture import capture
 from agentmem.kv.episode import EpisodeKV, arrays, coded, from_latent, layout
 from agentmem.kv.fingerprint import fingerprint
-from agentmem.kv.pages import BITS, PAGE
+from agentmem.kv.gate import Gate
+from agentmem.kv.pages import BITS, PAGE, PLAIN
 from agentmem.kv.places import back_to_back, report, stand
+from agentmem.kv.quality import Quality, measure
 from agentmem.kv.recalled import Recalled
 from agentmem.kv.shelf import Shelf
 from agentmem.kv.support import check_version, shape_of
@@ -50,6 +52,8 @@ class KVMemory:
         chunk: tokens a forward call when a text is read.
         prefix: what a text is read behind, to soak up attention; the tokenizer's start token when not given.
         host_bytes: of episodes kept in host memory for the next recall.
+        min_agreement: how often episodes must make the model choose as the same texts in its prompt would (`quality`);
+            below it a recall reads the words together instead, and says so. 0 asks nothing.
 
     Raises:
         InvalidInputError: a setting that cannot be.
@@ -69,6 +73,7 @@ class KVMemory:
         chunk: int = 2048,
         prefix: str | None = None,
         host_bytes: int = 1 << 30,
+        min_agreement: float = 0.8,
     ) -> None:
         check_version()
         if block != PAGE:
@@ -86,6 +91,7 @@ class KVMemory:
         self._prefix = self._prefix_ids(prefix)
         self._shelf = Shelf(host_bytes)
         self._latents = memory.latents()
+        self._gate = Gate(self._latents, memory.current_namespace, bits, min_agreement)
 
     @property
     def fingerprint(self) -> str:
@@ -138,6 +144,14 @@ class KVMemory:
         mine = self.fingerprint
         return next(ref for ref in kept if (ref.fingerprint, ref.layout) == (mine, self._layout))
 
+    def quality(self) -> Quality:
+        """What this model loses by episodes; measured once for a fingerprint and width, then kept beside the memory.
+
+        Raises:
+            InvalidInputError: it is not known yet and the model is attached; leave that block first.
+        """
+        return self._gate.quality(self.fingerprint, self._probe)
+
     def recall(self, query: str) -> list[EpisodeKV]:
         """The episodes that answer a query, as keys and values, in the order they happened."""
         return [deepcopy(episode) for episode, _ in self._recall(query)]
@@ -179,6 +193,8 @@ class KVMemory:
             if id in found:
                 wanted.setdefault(episode_of(found[id]), found[id])
         best = sorted(list(wanted)[: self.episodes], key=lambda id: wanted[id].seq)
+        if best and (doubt := self._gate.doubt(self.fingerprint, self._probe)):
+            return [(self._together([wanted[id] for id in best]), doubt)]
         mine = self.fingerprint
         with ThreadPoolExecutor(READERS) as pool:
             kept = list(pool.map(lambda id: self._kept(id, mine), best))
@@ -220,11 +236,29 @@ class KVMemory:
 
     def _made(self, id: str, events: Sequence[Event]) -> EpisodeKV:
         """Computed from the words: as many of them as the model reads at once."""
-        tokens = self._tokens(written(events))[: self._room()]
+        return self._read(id, written(events), self.bits)
+
+    def _read(self, id: str, text: str, bits: int) -> EpisodeKV:
+        tokens = self._tokens(text)[: self._room()]
         attached = attachments.get(self.model)
         with attached.paused() if attached is not None else nullcontext():
             found = capture(self.model, self._shape, self._prefix, tokens, self.chunk)
-        return coded(id, tokens, found, self._shape, self.bits, self.fingerprint)
+        return coded(id, tokens, found, self._shape, bits, self.fingerprint)
+
+    def _together(self, events: Sequence[Event]) -> EpisodeKV:
+        """The words of all episodes read as one text, at full width."""
+        ids = [episode_of(event) for event in events]
+        texts = [written(self._members(id, event)) for id, event in zip(ids, events, strict=True)]
+        return self._read("+".join(ids), "\n".join(texts), PLAIN)
+
+    def _probe(self) -> Quality:
+        if self.model in attachments:
+            raise InvalidInputError(
+                "how good episodes are is not known yet: call kv.quality() outside attach"
+            )
+        return measure(
+            self.model, self.tokenizer, self._shape, prefix=self._prefix, bits=self.bits, chunk=self.chunk
+        )
 
     def _find(self, ids: Sequence[str]) -> list[Event]:
         """Events by id, in order; notes, and what was forgotten meanwhile, are passed over."""

@@ -39,7 +39,12 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 
 @pytest.fixture
 def kv(model: Any, tokenizer: Any, memory: Memory) -> KVMemory:
-    return KVMemory(model, tokenizer, memory, bits=16)
+    return trusting(model, tokenizer, memory, bits=16)
+
+
+def trusting(*parts: Any, **settings: Any) -> KVMemory:
+    """One that asks nothing of its episodes: those of a random model are not like a prompt."""
+    return KVMemory(*parts, **{"min_agreement": 0, **settings})
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -152,7 +157,7 @@ def test_a_flipped_byte_is_an_error_and_the_words_serve(kv: KVMemory, model: Any
     id = kv.remember("babel keeps ambare .")
     with kv.recalled("babel"):
         whole = ask(model)
-    fresh = KVMemory(kv.model, kv.tokenizer, kv.memory, bits=16)
+    fresh = trusting(kv.model, kv.tokenizer, kv.memory, bits=16)
     flip(tmp_path)
 
     with pytest.raises(CorruptLatentError):
@@ -224,7 +229,7 @@ def other_width(model: Any, tokenizer: Any) -> tuple[Any, Any, dict[str, Any]]:
 def test_another_models_numbers_are_refused_and_made_again(other: Any, kv: KVMemory, memory: Memory) -> None:
     id = kv.remember("babel keeps ambare .")
     changed, reader, settings = other(kv.model, kv.tokenizer)
-    theirs = KVMemory(changed, reader, memory, **{"bits": 16, **settings})
+    theirs = trusting(changed, reader, memory, **{"bits": 16, **settings})
 
     with pytest.raises(FingerprintMismatchError):
         theirs.load(id)
@@ -238,7 +243,7 @@ def test_another_models_numbers_are_refused_and_made_again(other: Any, kv: KVMem
 
 def test_weights_written_to_in_place_are_another_model(tokenizer: Any, memory: Memory) -> None:
     model = build("llama")
-    kv = KVMemory(model, tokenizer, memory)
+    kv = trusting(model, tokenizer, memory)
     id = kv.remember("babel keeps ambare .")
 
     with torch.no_grad():
@@ -262,7 +267,7 @@ def test_forgotten_words_take_their_keys_and_values_along(
 
 def test_another_namespace_sees_no_keys_and_values(kv: KVMemory, memory: Memory) -> None:
     id = kv.remember("babel keeps ambare .")
-    theirs = KVMemory(kv.model, kv.tokenizer, memory.namespace("other"), bits=16)
+    theirs = trusting(kv.model, kv.tokenizer, memory.namespace("other"), bits=16)
 
     assert theirs.recall("babel") == []
     with pytest.raises(RecordNotFoundError):
@@ -304,7 +309,7 @@ def test_a_padded_batch_recalls_what_each_sequence_would_alone(kv: KVMemory, mod
 def test_coded_episodes_are_smaller_and_recalled(
     bits: int, model: Any, tokenizer: Any, memory: Memory
 ) -> None:
-    kv = KVMemory(model, tokenizer, memory, bits=bits)
+    kv = trusting(model, tokenizer, memory, bits=bits)
     id = kv.remember(LONG)
 
     with kv.recalled(LONG[:40]) as found:
@@ -319,7 +324,7 @@ def test_memories_stand_no_further_back_than_half_the_models_positions(
     tokenizer: Any, memory: Memory
 ) -> None:
     model = build("llama", max_position_embeddings=256)
-    kv = KVMemory(model, tokenizer, memory)
+    kv = trusting(model, tokenizer, memory)
     for name in ("babel", "dabel", "fobel"):
         kv.remember(f"{name} " + LONG, session=name)
 
@@ -336,19 +341,20 @@ def test_memories_stand_no_further_back_than_half_the_models_positions(
         ({"budget_tokens": 10}, "budget_tokens is 10"),
         ({"episodes": 0}, "episodes is 0"),
         ({"bits": 5}, "bits is 5"),
+        ({"min_agreement": 80}, "min_agreement is 80"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(
     settings: dict[str, int], said: str, model: Any, tokenizer: Any, memory: Memory
 ) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        KVMemory(model, tokenizer, memory, **settings)  # type: ignore[arg-type]
+        trusting(model, tokenizer, memory, **settings)  # type: ignore[arg-type]
 
 
 def test_a_text_longer_than_the_model_reads_is_refused_before_anything_is_stored(
     tokenizer: Any, memory: Memory
 ) -> None:
-    kv = KVMemory(build("llama", max_position_embeddings=64), tokenizer, memory)
+    kv = trusting(build("llama", max_position_embeddings=64), tokenizer, memory)
 
     with pytest.raises(InvalidInputError, match="100 tokens; the model reads 1 to 63"):
         kv.remember(LONG)
@@ -357,7 +363,7 @@ def test_a_text_longer_than_the_model_reads_is_refused_before_anything_is_stored
 
 
 def test_of_a_long_text_that_others_stored_the_model_reads_the_start(tokenizer: Any, memory: Memory) -> None:
-    kv = KVMemory(build("llama", max_position_embeddings=64), tokenizer, memory)
+    kv = trusting(build("llama", max_position_embeddings=64), tokenizer, memory)
     memory.remember("babel " + LONG)
 
     assert [episode.tokens for episode in kv.recall("babel")] == [63]
@@ -379,7 +385,7 @@ def test_an_encrypted_memory_keeps_no_plain_keys_and_values(
 ) -> None:
     pytest.importorskip("sqlcipher3", reason="needs the extra agentmem[encryption]")
     with Memory(tmp_path / "agent.db", embedder="hash", key=b"k" * 32) as memory:
-        kv = KVMemory(model, tokenizer, memory)
+        kv = trusting(model, tokenizer, memory)
         id = kv.remember("babel keeps ambare .")
 
         (name,) = files(tmp_path)

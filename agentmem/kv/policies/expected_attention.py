@@ -3,7 +3,9 @@
 Queries before RoPE are taken as normal, N(m, S), and turned by the mean rotation over the next `future` positions:
 m' = R m, S' = R S R^T. Then E exp(q.k / sqrt d) = exp(k.m' / sqrt d + k^T S' k / (2 d)), and
     score(k) = (softmax over held keys of that exponent + epsilon) * |v|,  mean over the query heads of a KV head.
-The moments are of all queries so far. Defaults are the authors': 512 positions, 4 sinks, epsilon 0.02.
+The moments are of all queries so far. Defaults are the authors': 512 positions, 4 sinks, epsilon 0.02. The paper
+compresses a prompt once; where the budget also holds while text is generated, what a far future looks at is not what
+the next token needs, so here `recent_share` of the budget is the last tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import ops
-from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.policy import Policy, Step, protect
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,13 @@ class ExpectedAttention(Policy):
     future: int = 512
     sinks: int = 4
     epsilon: float = 0.02
+    recent_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.future < 1 or self.epsilon < 0:
+        if self.future < 1 or self.epsilon < 0 or not 0 <= self.recent_share < 1:
             raise InvalidInputError(
-                f"future is {self.future} and epsilon {self.epsilon}; give 1 or more, and 0 or more"
+                f"future is {self.future}, epsilon {self.epsilon} and recent_share {self.recent_share}; "
+                "they must be at least 1, at least 0, and in [0, 1)"
             )
 
     def observe(self, step: Step) -> None:
@@ -62,7 +66,7 @@ class ExpectedAttention(Policy):
         heads, held = step.layer.kv[0].shape[1:3]
         weight = expected.softmax(dim=-1).view(-1, heads, mean.shape[1] // heads, held).mean(dim=2)
         lengths: Tensor = step.layer.kv[1].float().norm(dim=-1)
-        return (weight + self.epsilon) * lengths
+        return protect(step, (weight + self.epsilon) * lengths, 0, int(step.budget * self.recent_share))
 
 
 def counted(step: Step) -> Tensor:

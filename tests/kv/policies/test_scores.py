@@ -114,7 +114,7 @@ def test_mean_rotation_of_one_position_is_its_rotation(fed: MakeStep) -> None:
 def test_expected_attention_is_the_mean_over_queries_drawn_from_the_moments(fed: MakeStep) -> None:
     """The closed form against 200,000 draws, at one future position."""
     policy, step = (
-        policies.ExpectedAttention(future=1, epsilon=0.0),
+        policies.ExpectedAttention(future=1, epsilon=0.0, recent_share=0.0),
         fed(40, query=0.5 * torch.randn(1, 4, 40, 16)),
     )
     policy.observe(step)
@@ -125,12 +125,23 @@ def test_expected_attention_is_the_mean_over_queries_drawn_from_the_moments(fed:
     mean, spread = plain.mean(dim=0), torch.cov(plain.T, correction=0)
     draws = torch.distributions.MultivariateNormal(mean, spread + 1e-6 * torch.eye(16)).sample((200_000,))
     paid = (draws @ mean_rotation(step, 1, 16)[0].T @ step.layer.kv[0][0, 0].T * 0.25).exp().mean(dim=0)
-    heads = policies.ExpectedAttention(future=1, epsilon=0.0)
+    heads = policies.ExpectedAttention(future=1, epsilon=0.0, recent_share=0.0)
     alone = fed(40, k=step.layer.kv[0], v=step.layer.kv[1], query=step.query[:, [0, 0, 2, 2]])
     heads.observe(alone)
     want = paid / paid.sum() * step.layer.kv[1][0, 0].norm(dim=-1)
     assert score.shape == (1, 2, 40)
     assert torch.allclose(heads.score(alone)[0, 0], want, rtol=0.05)
+
+
+def test_expected_attention_leaves_half_the_budget_to_the_last_tokens(fed: MakeStep) -> None:
+    """Without them a model that writes on loses the words it has just read."""
+    policy, step = policies.ExpectedAttention(sinks=1), fed(20, budget=8)
+    policy.observe(step)
+
+    slots = policy.slots(step)
+
+    assert slots[0, :, 0].tolist() == [0, 0]
+    assert slots[0, :, 4:].tolist() == [[16, 17, 18, 19]] * 2
 
 
 def test_expected_attention_does_not_count_padding(fed: MakeStep) -> None:
