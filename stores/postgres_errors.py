@@ -35,6 +35,10 @@ _KNOWN: dict[str, tuple[Callable[[str], StoreError], str]] = {
         "the server's disk is full; nothing acknowledged is lost. Free space, then try again",
     ),
     "53300": (StoreBusyError, "the server has no connection free: lower ?pool=, or raise max_connections"),
+    "54000": (
+        StoreError,
+        "a key with its namespace is longer than the server can index, 2,704 bytes; shorten it, or put its digest",
+    ),
     "55P03": (
         StoreBusyError,
         "another writer held its lock too long; find it in pg_stat_activity, or try again",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from langgraph.store.base import (
 
 from agentmem import Memory
 from agentmem.clock import ManualClock
-from agentmem.errors import ClosedError, InvalidInputError
+from agentmem.errors import ClosedError, InvalidInputError, StoreError
 
 USER = ("users", "42")
 
@@ -367,3 +368,13 @@ def test_many_asynchronous_calls_may_run_at_once(store: Any, open_store: Open) -
         return await asyncio.gather(*(plain.aget(USER, str(n)) for n in range(40)))
 
     assert [item.value["n"] for item in asyncio.run(use())] == list(range(40))
+
+
+def test_a_key_that_postgresql_cannot_index_is_an_error_that_says_what_to_do(emptied_database: str) -> None:
+    key = "".join(sha256(str(n).encode()).hexdigest() for n in range(100))
+
+    with AgentMemStore(emptied_database) as store:
+        with pytest.raises(StoreError, match="shorten it, or put its digest"):
+            store.batch([PutOp(USER, "short", {}), PutOp(USER, key, {})])
+
+        assert store.search(()) == []
