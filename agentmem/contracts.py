@@ -5,7 +5,7 @@ Each contract says what a caller may rely on. Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +30,7 @@ from agentmem.types import (
     NewEvent,
     Note,
     Stats,
+    Tier,
 )
 
 P = ParamSpec("P")
@@ -65,17 +66,6 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
         """Unit rows `[len(texts), dims]`, float32. Raises `EmbedderError` where the model fails."""
-
-
-class LLM(Protocol):
-    """A language model. Never asked while something is remembered or recalled; what it answers is checked."""
-
-    @property
-    def name(self) -> str:
-        """Which model it is, for what it worded."""
-
-    def complete(self, system: str, prompt: str) -> str:
-        """Its answer. Raises `LLMError` where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +358,12 @@ class Store(Protocol):
 
     def episode_of(self, namespace: Namespace, seqs: Sequence[int]) -> dict[int, str]:
         """Per position the id of the episode the event there is in; one in none is absent."""
+
+    def in_scope(
+        self, namespace: Namespace, *, tiers: Collection[Tier], at: datetime | None, now: datetime, limit: int
+    ) -> list[int] | None:
+        """Keys of the passages in these tiers that had happened, or for notes held, at a moment (where `at` is None,
+        all events and the notes that hold `now`), in no order; None where there are more than `limit`."""
 
     def rebuild(self, namespace: Namespace) -> int:
         """Make passages and their terms anew from the events, and forget how far all else has come, so that it is

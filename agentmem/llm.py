@@ -6,10 +6,20 @@ No model is ever asked while something is remembered or recalled.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from agentmem.contracts import LLM
 from agentmem.errors import InvalidInputError, LLMError
+
+
+class LLM(Protocol):
+    """A language model. Never asked while something is remembered or recalled; what it answers is checked."""
+
+    @property
+    def name(self) -> str:
+        """Which model it is, for what it worded."""
+
+    def complete(self, system: str, prompt: str) -> str:
+        """Its answer. Raises `LLMError` where it fails."""
 
 
 def as_llm(given: Any) -> LLM | None:
@@ -25,7 +35,7 @@ def as_llm(given: Any) -> LLM | None:
     if callable(given) and not isinstance(given, type):
         return _Function(given)
     raise InvalidInputError(
-        f"llm is a LangChain chat model, a function from prompt to answer, or an agentmem.contracts.LLM; not {given!r}"
+        f"llm is a LangChain chat model, a function from prompt to answer, or an agentmem.llm.LLM; not {given!r}"
     )
 
 

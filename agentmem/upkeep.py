@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentmem.contracts import LLM
 from agentmem.core import Wiring
 from agentmem.errors import InvalidInputError
+from agentmem.llm import LLM
 from agentmem.lookup import Lookup, positive
 from agentmem.maintain import maintain
 from agentmem.types import Lifecycle, Maintenance, RefineReport

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from agentmem.contracts import EventMentions, Mention, Progress
 from agentmem.faults import point
-from agentmem.types import Edge, Entity, Episode, Namespace
+from agentmem.types import Edge, Entity, Episode, Namespace, Tier
 
-from . import entities, episodes, graph, namespaces, progress, rebuild
+from . import entities, episodes, graph, namespaces, progress, rebuild, scope
 from .namespaces import NamespaceRow
 from .parts import Database
 
@@ -80,6 +81,18 @@ class DerivedRows:
     def episode_of(self, namespace: Namespace, seqs: Sequence[int]) -> dict[int, str]:
         with self._in(namespace) as (connection, row):
             return {} if row is None else episodes.of(connection, row.pk, seqs)
+
+    def in_scope(
+        self,
+        namespace: Namespace,
+        *,
+        tiers: Collection[Tier],
+        at: datetime | None,
+        now: datetime,
+        limit: int,
+    ) -> list[int] | None:
+        with self._in(namespace) as (connection, row):
+            return [] if row is None else scope.in_scope(connection, row.pk, tiers, at, now, limit)
 
     def rebuild(self, namespace: Namespace) -> int:
         with self._database.write(namespace) as connection:

@@ -78,11 +78,11 @@ def of(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> dict[i
     return {
         row.seq: row.id
         for chunk in chunks(seqs)
-        for row in connection.execute(_members(namespace_pk, E.seq, X.id).where(E.seq.in_(chunk)))
+        for row in connection.execute(members(namespace_pk, E.seq, X.id).where(E.seq.in_(chunk)))
     }
 
 
-def _members(namespace_pk: int, *columns: Any) -> Select[Any]:
+def members(namespace_pk: int, *columns: Any) -> Select[Any]:
     """Events beside the episode they are in."""
     before = schema.episodes.alias()
     # by the index on where the episodes of a session begin; a range condition would read them all
@@ -197,7 +197,7 @@ def touched(connection: Connection, namespace_pk: int, event_pks: Sequence[int])
     found: set[int] = set()
     for chunk in chunks(event_pks):
         found.update(
-            connection.execute(_members(namespace_pk, X.pk).where(E.pk.in_(chunk)).distinct()).scalars()
+            connection.execute(members(namespace_pk, X.pk).where(E.pk.in_(chunk)).distinct()).scalars()
         )
     return sorted(found)
 

@@ -18,9 +18,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
-from agentmem.contracts import LLM, Store
+from agentmem.contracts import Store
 from agentmem.errors import LLMError
-from agentmem.llm import answer
+from agentmem.llm import LLM, answer
 from agentmem.terms import terms
 from agentmem.types import Episode, Event, Namespace, RefineReport
 from agentmem.write.derive import episode_over
