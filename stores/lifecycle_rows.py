@@ -61,6 +61,7 @@ class LifecycleRows(DerivedRows):
                 return
             held = recalls.held(connection, row.pk, now)
             last, until = 0, vectors.newest(connection, row.pk, embedder[0])
+        replaced = False
         while True:
             with self._database.read(namespace) as connection:
                 step = lifecycle.next_step(connection, row.pk, embedder[0], held, last, until)
@@ -69,6 +70,10 @@ class LifecycleRows(DerivedRows):
                 texts = [] if dry_run else reindex.texts_of(connection, step.rising)
             last = step.last_pk
             if not dry_run and step.falling:
+                if not replaced:
+                    # what is kept on disk is an index of the rows about to go
+                    self._indexes.drop(row.pk)
+                    replaced = True
                 with self._database.write(namespace) as connection:
                     lifecycle.fall(connection, row.pk, embedder, step)
                 point("maintain.fallen")

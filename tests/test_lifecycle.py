@@ -163,6 +163,24 @@ def test_an_index_in_use_follows_what_another_instance_maintains(
     assert len({hit.passage for hit in after}) == len(after)
 
 
+def test_an_index_kept_on_disk_is_made_anew_without_alarm(
+    database: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(faiss_index, "PERSIST_FROM", 10)
+    with Memory(database, embedder="hash", clock=clock) as memory:
+        fill(memory, 60)
+        memory.recall("thing number 7")
+    kept = database.with_name("agent.db.index") / "1-1.faiss"
+    before = kept.read_bytes()
+    clock.advance(timedelta(days=300))
+
+    with Memory(database, embedder="hash", clock=clock) as memory:
+        memory.maintain()
+
+    assert kept.read_bytes() != before
+    assert caplog.records == []
+
+
 def test_evidence_keeps_an_event_finer(memory: Memory, clock: ManualClock) -> None:
     fill(memory, 2)
     memory.note("things are painted", sources=["e1"])
