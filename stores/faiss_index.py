@@ -135,6 +135,10 @@ class VectorIndexes:
         with entry.lock.read():
             return entry.search(vector, k)
 
+    def kept_from(self) -> int | None:
+        """From how many passages on an index is kept on disk; None where there is no disk."""
+        return None if self._folder is None else PERSIST_FROM
+
     def follow(self, connection: Connection, namespace: NamespaceRow, embedder: tuple[int, int]) -> None:
         """Bring a namespace's index up to date, so that the next process finds it on disk."""
         if namespace.passages >= PERSIST_FROM:

@@ -74,6 +74,9 @@ class VectorSearch(Protocol):
     ) -> list[Scored]:
         """At most `k` passages by cosine to a unit `[dims]` vector, best first."""
 
+    def kept_from(self) -> int | None:
+        """From how many passages on a namespace's index is kept for the next process; None where none is."""
+
     def follow(self, connection: Connection, namespace: NamespaceRow, embedder: tuple[int, int]) -> None:
         """Take in what was written to a namespace, where an index is kept for the next process."""
 

@@ -181,6 +181,9 @@ class PgVectorSearch:
         )
         return statement, {"namespace": namespace.pk, "query": literal(vector.astype(np.float16)), "k": k}
 
+    def kept_from(self) -> None:
+        """None: the index is written with the vectors."""
+
     def follow(self, connection: Connection, namespace: NamespaceRow, embedder: tuple[int, int]) -> None:
         """Nothing: the index is written with the vectors."""
 

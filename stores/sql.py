@@ -45,8 +45,6 @@ from .lifecycle_rows import LifecycleRows
 from .parts import Database, LexicalSearch, VectorSearch
 
 LATENTS_PLACE = "latents_place"
-# from so many passages on a namespace is brought up to date before the store closes
-LARGE = 20_000
 
 
 class SqlStore(LifecycleRows):
@@ -353,17 +351,20 @@ class SqlStore(LifecycleRows):
                 *self._lexical.faults(connection),
             ]
 
-    def _large(self) -> set[Namespace]:
-        """The namespaces large enough for an index of their own on disk."""
+    def _with_kept_index(self) -> set[Namespace]:
+        """The namespaces whose vector index is kept for the next process; there may be very many others."""
+        kept_from = self._indexes.kept_from()
+        if kept_from is None or not self._written:
+            return set()
         with self._database.read() as connection:
-            return namespaces.holding(connection, LARGE)
+            return namespaces.holding(connection, kept_from)
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            for namespace in self._written & self._large():
+            for namespace in self._written & self._with_kept_index():
                 with self._in(namespace) as (connection, row):
                     if row is not None and self._embedder is not None:
                         self._indexes.follow(connection, row, self._embedder)
