@@ -82,8 +82,11 @@ class Attachment:
         return self._cache.kv_layers[self._modules[module]]
 
     def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
-        """Recalled blocks that this attention module also attends to."""
-        return self.recalled.get(self._modules[module]) if module in self._modules else None
+        """Blocks that this attention module also attends to: of a recall, or what left its own window."""
+        layer = self.layer_of(module)
+        if self.recalled and module in self._modules:
+            return self.recalled.get(self._modules[module])
+        return None if layer is None else self.policy.far(layer)
 
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
@@ -121,8 +124,7 @@ class Attachment:
 
     def _evict(self, step: Step) -> None:
         self.policy.observe(step)
-        if step.layer.held > step.budget:
-            step.layer.keep(self.policy.slots(step))
+        self.policy.shrink(step)
 
     def before(
         self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

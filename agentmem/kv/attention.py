@@ -74,7 +74,7 @@ class Watcher(Protocol):
         """The layer that this attention module fills in the current call."""
 
     def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
-        """Recalled blocks that this attention module also attends to."""
+        """Blocks beside its cache that this attention module also attends to."""
 
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float

@@ -18,11 +18,10 @@ from torch import Tensor
 from agentmem.errors import CorruptLatentError
 from agentmem.kv import ops
 from agentmem.kv.capture import Captured
-from agentmem.kv.pages import PLAIN, decode
+from agentmem.kv.pages import FIELDS, PLAIN, code, decode, order_for
 from agentmem.kv.support import Shape
 from agentmem.latents import Latent
 
-FIELDS = ("k", "v", "k_min", "k_max", "k_scale", "k_zero", "v_scale", "v_zero")
 NAMES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32", torch.uint8: "U8"}
 DTYPES = {name: dtype for dtype, name in NAMES.items()}
 
@@ -69,29 +68,12 @@ def coded(
     id: str, tokens: Sequence[int], found: Captured, shape: Shape, bits: int, fingerprint: str
 ) -> EpisodeKV:
     """Code what was captured, in one of `BITS`; 16 keeps the model's own numbers."""
-    order = channel_order(shape)
-    pages = []
-    for place, layer in enumerate(shape.full_layers):
-        keys, values = found.keys[place], found.values[place].contiguous()
-        keys = (keys if order is None else keys[..., order.to(keys.device)]).contiguous()
-        inside = ops.part("page_rotation")(
-            shape.frequencies[layer], torch.zeros(1, 1, dtype=torch.int64, device=keys.device), shape.head_dim
-        )
-        turned = {"cos": inside.offset_cos, "sin": inside.offset_sin}
-        if bits == PLAIN:
-            pages.append(ops.part("plain_pages")(keys, values, **turned))
-        else:
-            pages.append(ops.run("quantize_pack", keys, values, k_bits=bits, v_bits=bits, **turned))
-    return EpisodeKV(id, torch.tensor(list(tokens), dtype=torch.int32), tuple(pages), order, fingerprint)
-
-
-def channel_order(shape: Shape) -> Tensor | None:
-    """How the channels of keys and queries must stand; none where every channel turns."""
-    rotary = 2 * int(shape.frequencies[0].numel())
-    if rotary == shape.head_dim:
-        return None
-    order: Tensor = ops.part("pair_order")(shape.head_dim, rotary)
-    return order
+    pages = tuple(
+        code(found.keys[place], found.values[place], shape.frequencies[layer], bits)
+        for place, layer in enumerate(shape.full_layers)
+    )
+    order = order_for(shape.head_dim, shape.frequencies[0])
+    return EpisodeKV(id, torch.tensor(list(tokens), dtype=torch.int32), pages, order, fingerprint)
 
 
 def layout(bits: int) -> str:

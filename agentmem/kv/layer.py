@@ -35,6 +35,8 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.positions: Tensor | None = None
         self.scores: Tensor | None = None
         self.notes: dict[str, Tensor] = {}
+        self.far: Any = None
+        """Where a policy that keeps what leaves the window left it; its tensors are in `notes`."""
 
     @property
     def is_sliding(self) -> bool:
@@ -123,6 +125,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         """Forget everything."""
         self.keys = self.values = self.positions = self.scores = None
         self.notes = {}
+        self.far = None
         self.is_initialized = False
         self.seen = 0
 

@@ -1,11 +1,13 @@
 """What a layer keeps when its budget is full: one idea, one file.
 
-`Full` keeps everything; `SinkRecent`, `TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free
-the rest for good. Each file names its source, formula and defaults.
+`Full` keeps everything, and so does `BlockRetrieval`, what is far in few bits; `SinkRecent`, `TokenEntropy`, `SnapKV`,
+`H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the rest for good. Each file names its source, formula and
+defaults.
 """
 
 from __future__ import annotations
 
+from agentmem.kv.policies.block_retrieval import BlockRetrieval
 from agentmem.kv.policies.expected_attention import ExpectedAttention
 from agentmem.kv.policies.full import Full
 from agentmem.kv.policies.h2o import H2O
@@ -19,6 +21,7 @@ from agentmem.kv.policies.tova import TOVA
 __all__ = [
     "H2O",
     "TOVA",
+    "BlockRetrieval",
     "ExpectedAttention",
     "Full",
     "Ladder",

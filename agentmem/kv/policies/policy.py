@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import ops
+from agentmem.kv.blocks import Blocks
 from agentmem.kv.layer import KVLayer
 
 QUERY_ROWS = 256
@@ -87,6 +88,15 @@ class Policy(ABC):
     @abstractmethod
     def score(self, step: Step) -> Tensor:
         """`[B, 1 or H, P]` fp32, higher is kept; heads keep the same tokens where the head axis is 1."""
+
+    def shrink(self, step: Step) -> None:
+        """Bring the layer down to the budget."""
+        if step.layer.held > step.budget:
+            step.layer.keep(self.slots(step))
+
+    def far(self, layer: KVLayer) -> Blocks | None:
+        """What left the layer and can still be attended to; none where it is freed for good."""
+        return None
 
     def slots(self, step: Step) -> Tensor:
         """The slots to keep, `[B, 1 or H, budget]`, ascending: sinks, recent, then by score, ties to the later."""
