@@ -6,13 +6,13 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from agentmem.clock import to_micros
-from agentmem.errors import EmbedderMismatchError
+from agentmem.errors import EmbedderMismatchError, ReadOnlyStoreError
 from agentmem.items import GetItem, ItemAnswer, ItemOp, ListNamespaces, PutItem, SearchItems
 from agentmem.types import Namespace
 
@@ -56,7 +56,9 @@ class SqlItems:
             with self._database.read() as connection:
                 answers, seen = self._answer(connection, ops, moment)
             if seen:
-                self._refresh(seen, moment)
+                # on a replica, times to live run on from the last write or read elsewhere
+                with suppress(ReadOnlyStoreError):
+                    self._refresh(seen, moment)
             return answers
         with self._database.write(alone=False) as connection:
             # first, so that of two writers on any database the later one waits here

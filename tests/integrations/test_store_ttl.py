@@ -11,9 +11,10 @@ import pytest
 from agentmem.integrations.langgraph import AgentMemStore
 from integrations.conftest import Open
 from langgraph.store.base import GetOp, PutOp, SearchOp
+from postgres_server import Server, name_of
 
 from agentmem.clock import ManualClock
-from agentmem.errors import InvalidInputError
+from agentmem.errors import InvalidInputError, ReadOnlyStoreError
 
 NOTES = ("notes",)
 
@@ -215,3 +216,16 @@ def test_a_sweep_can_be_awaited(open_store: Open, clock: ManualClock) -> None:
     clock.advance(timedelta(minutes=2))
 
     assert asyncio.run(plain.asweep_ttl()) == 1
+
+
+def test_where_nothing_can_be_written_an_item_with_a_ttl_can_still_be_read(
+    postgres: Server, postgres_url: str
+) -> None:
+    with AgentMemStore(postgres_url) as store:
+        store.put(NOTES, "x", {"n": 1}, ttl=60)
+    postgres.sql(f"ALTER DATABASE {name_of(postgres_url)} SET default_transaction_read_only = on")
+
+    with AgentMemStore(postgres_url) as replica:
+        assert replica.get(NOTES, "x").value == {"n": 1}
+        with pytest.raises(ReadOnlyStoreError):
+            replica.put(NOTES, "y", {})
