@@ -84,11 +84,13 @@ def forget(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
 
 
 def move(memory: Memory, who: str, say: Say, running: Iterator[int]) -> None:
-    """Move the store between two embedders."""
+    """Move the store between two embedders, and ask between the moves."""
     for number in running:
-        memory.reindex(embedder=EMBEDDERS[number % 2])
-        say("moved", EMBEDDERS[number % 2])
-        for asked in range(_ASKED_BETWEEN_MOVES):
+        moves, asked = divmod(number, _ASKED_BETWEEN_MOVES)
+        if asked == 0:
+            memory.reindex(embedder=EMBEDDERS[moves % 2])
+            say("moved", EMBEDDERS[moves % 2])
+        else:
             _ask(memory, f"turn {asked} part 0", say)
 
 

@@ -35,7 +35,7 @@ def test_eight_processes_share_a_store_without_loss_or_error(
 ) -> None:
     """Five write and read, one reads, one forgets, one moves the store between embedders."""
     report = tmp_path / "report.json"
-    options = ["--seconds", "3", "--url", place(request), "--json", str(report)]
+    options = ["--seconds", "2", "--url", place(request), "--json", str(report)]
 
     run = subprocess.run(
         [sys.executable, "-P", str(ROOT / "benchmarks/crowd.py"), *options],

@@ -33,7 +33,7 @@ def fire(*options: str) -> list[str]:
 @pytest.fixture(scope="module")
 def on_sqlite() -> list[str]:
     """Deaths at some of the steps, and at random moments; after some of them the story goes on."""
-    return fire("--first-only", "--steps", "16", "--random", "4", "--resume-every", "5")
+    return fire("--first-only", "--steps", "9", "--random", "2", "--resume-every", "4")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def on_postgresql() -> list[str]:
     )
     return fire(
         *("--postgres", "--crashes", "3"),
-        *("--first-only", "--steps", "4", "--random", "1", "--resume-every", "4"),
+        *("--first-only", "--steps", "2", "--random", "1", "--resume-every", "6"),
     )
 
 
@@ -70,12 +70,12 @@ def broken(report: list[str]) -> list[str]:
 
 def test_no_death_on_sqlite_breaks_a_rule(on_sqlite: list[str]) -> None:
     assert broken(on_sqlite) == []
-    assert on_sqlite[-1].startswith("20 deaths, 0 broke a rule")
+    assert on_sqlite[-1].startswith("11 deaths, 0 broke a rule")
 
 
 def test_no_death_on_postgresql_breaks_a_rule(on_postgresql: list[str]) -> None:
     assert broken(on_postgresql) == []
-    assert on_postgresql[-1].startswith("8 deaths, 0 broke a rule")
+    assert on_postgresql[-1].startswith("6 deaths, 0 broke a rule")
 
 
 def test_every_named_step_is_one_to_die_at(on_sqlite: list[str]) -> None:

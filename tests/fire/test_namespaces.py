@@ -234,7 +234,7 @@ class TwoTenants(RuleBasedStateMachine):
 
 
 TestTwoTenants = TwoTenants.TestCase
-TestTwoTenants.settings = settings(max_examples=12, stateful_step_count=20, deadline=None, derandomize=True)
+TestTwoTenants.settings = settings(max_examples=8, stateful_step_count=20, deadline=None, derandomize=True)
 
 
 def test_two_tenants_of_a_postgresql(postgres_url: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from postgres_server import NewDatabase, Server, name_of
 
 from agentmem import Memory
-from agentmem.errors import StoreError
+from agentmem.errors import ReadOnlyStoreError, StoreError
 
 GRANTS = """
     GRANT USAGE ON SCHEMA agentmem TO app;
@@ -106,6 +106,19 @@ def test_the_store_works_under_the_plain_role(postgres: Server, database: str) -
         assert memory.recall("Who adopted a parrot?").items[0].id == "c1"
         assert [event.id for event in memory.namespace("org", "bob").events()] == ["b1"]
         assert memory.forget(everything=True).event_ids == ("c1",)
+
+
+def test_a_replica_or_a_role_that_only_reads_recalls_and_is_refused_writes(
+    postgres: Server, database: str
+) -> None:
+    url = app_url(postgres, database) + "&options=-c%20default_transaction_read_only%3Don"
+    with Memory(url, namespace=("org", "alice")) as memory:
+        found = memory.recall("Who adopted a cat?").items[0].id
+
+        with pytest.raises(ReadOnlyStoreError, match="write to the primary"):
+            memory.remember("I adopted a dog.")
+
+    assert found == "a1"
 
 
 def test_a_role_without_rights_is_told_what_to_do(postgres: Server, database: str) -> None:
