@@ -8,45 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from agentmem.contracts import Embedder, StoredPassage, Tokenizer
+from agentmem.contracts import Embedder
 from agentmem.embed import choose_embedder
 from agentmem.errors import InvalidInputError
-from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import PRIORS, Combiner
 from agentmem.read.features import Ability
-from agentmem.read.pack import pack
-from agentmem.read.recall import in_order
-from agentmem.tokens import as_tokenizer
-from agentmem.types import Tier
 
-from . import gating, logit, metrics
+from . import gating
 from . import locomo as locomo_data
+from .ablate import ablation, table
+from .folds import COLUMNS, LEAST, RIDGE, Figures, cross_validated, fitted
 from .lessons import Lesson, lessons
 from .reliability import plot_reliability
 from .task import CATEGORIES, Dataset
 
-RIDGE = 10.0
-# more alike is never worse; free to be negative, weights of columns that tell nearly the same play them off against
-# each other, which finds less on conversations not seen and lets a turn be passed by the one after it
-MATCHING = ("dense", "late", "lexical", "covered", "in_time", "near_in")
-LEAST = 0.05
 SPLITS = 10
-ANSWERABLE = (1, 2, 3, 4)
-COLUMNS = ("recall@10", "all@10", *(f"verbatim@{budget}" for budget in metrics.BUDGETS))
-Figures = Mapping[str, Mapping[str, float]]
 
 
 def fit(
@@ -56,9 +41,10 @@ def fit(
     splits: int,
     as_json: bool,
     plot: Path | None = None,
+    ablate: bool = False,
 ) -> int:
     """Fit every set of weights on a LoCoMo file, print the cross-validation, and write the weights to `out`, and a plot
-    of the gate's reliability to `plot`.
+    of the gate's reliability to `plot`. `ablate` also measures what each group of features is worth.
 
     Raises:
         EvalDataError: the data is absent or not in LoCoMo's format.
@@ -77,7 +63,7 @@ def fit(
         for ability in abilities:
             names = _names(learned, ability)
             figures = cross_validated(dataset, learned, names, splits)
-            weights = _rounded(dict(zip(names, _fitted(learned, names), strict=True)), 5)
+            weights = _rounded(dict(zip(names, fitted(learned, names), strict=True)), 5)
             gate, judged = gating.judge(learned, Combiner(ability, weights), ability)
             sets[ability] = {
                 "embedder": model.name,
@@ -88,6 +74,9 @@ def fit(
             console.print(_table(ability, model.name, figures))
             console.print(_gate_table(gate))
             plots[ability] = judged
+            if ablate:
+                sets[ability]["ablation"] = ablation(dataset, learned, names, splits)
+                console.print(table(ability, sets[ability]["ablation"]))
     if plot is not None:
         plot_reliability(plots, plot)
         console.print(f"reliability: {plot}")
@@ -125,91 +114,6 @@ def _names(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:
     return tuple(
         name for name in learned[0].columns if name not in PRIORS and not name.startswith(without or ("\0",))
     )
-
-
-def _fitted(learned: Sequence[Lesson], names: tuple[str, ...]) -> NDArray[np.float64]:
-    # categories of unanswerable questions teach nothing about evidence
-    groups = [
-        logit.Group(lesson.rows(names), lesson.evidence)
-        for lesson in learned
-        if lesson.question.category in ANSWERABLE
-    ]
-    floors = np.array([LEAST if name.startswith(MATCHING) else -np.inf for name in names])
-    return logit.fit(groups, RIDGE, floors)
-
-
-def cross_validated(
-    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
-) -> Figures:
-    """Means of `COLUMNS` over all questions and by category; no question is ranked by weights that saw it."""
-    words = {
-        (conversation.id, turn.id): turn.words
-        for conversation in dataset.conversations
-        for turn in conversation.turns
-    }
-    tokenizer = as_tokenizer(None)
-    rows: dict[str, list[dict[str, float]]] = {}
-    for half in _halves([conversation.id for conversation in dataset.conversations], splits):
-        weights = {
-            inside: _fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
-            for inside in (True, False)
-        }
-        for lesson in learned:
-            if lesson.question.category not in CATEGORIES:
-                continue
-            held_out = dict(zip(names, weights[lesson.conversation not in half], strict=True))
-            scores = Combiner("words", held_out).score(lesson.columns)
-            row = _scores(lesson, in_order(lesson.gathered, scores), words, tokenizer)
-            rows.setdefault(CATEGORIES[lesson.question.category], []).append(row)
-            if lesson.question.category in ANSWERABLE:
-                rows.setdefault("1-4", []).append(row)
-    return {
-        group: {name: float(np.mean([row[name] for row in found])) for name in COLUMNS}
-        for group, found in rows.items()
-    }
-
-
-def _halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:
-    """Ways to cut the conversations in two, spread over all there are."""
-    every = [frozenset(chosen) for chosen in combinations(ids, len(ids) // 2)]
-    step = max(1, len(every) // splits)
-    return every[::step][:splits]
-
-
-def _scores(
-    lesson: Lesson,
-    ranked: Sequence[Candidate],
-    words: Mapping[tuple[str, str], str],
-    tokenizer: Tokenizer,
-) -> dict[str, float]:
-    # folding adds to a candidate's sources, and a lesson is ranked many times
-    folded, _ = fold([replace(entry, source_ids=list(entry.source_ids)) for entry in ranked])
-    ids = list(dict.fromkeys(id_ for entry in folded for id_ in entry.source_ids))
-    evidence = lesson.question.evidence
-    wanted = [words[lesson.conversation, id_] for id_ in evidence]
-    return {
-        "recall@10": metrics.recall_at(ids, evidence, 10),
-        "all@10": metrics.all_at(ids, evidence, 10),
-        **{
-            f"verbatim@{budget}": metrics.verbatim(
-                pack(
-                    folded,
-                    budget_tokens=budget,
-                    tokenizer=tokenizer,
-                    tiers=_no_tiers,
-                    k=None,
-                    broad=lesson.asked.analysis.broad,
-                ).text,
-                wanted,
-            )
-            for budget in metrics.BUDGETS
-        },
-    }
-
-
-def _no_tiers(passages: Sequence[StoredPassage]) -> dict[int, Tier]:
-    """What a context reads like does not depend on tiers."""
-    return {passage.key: "episode" for passage in passages}
 
 
 def _provenance(dataset: Dataset, path: Path | None, splits: int) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def fit(
         Path | None,
         typer.Option("--plot", metavar="PATH", help="Draw the gate's reliability here: .svg, .png or .pdf."),
     ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Also measure what each group of features is worth.")
+    ] = False,
     embedder: Embedder = None,
     splits: Annotated[
         int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
@@ -92,5 +95,7 @@ def fit(
 ) -> None:
     """Fit the weights of retrieval and print how they do on conversations not seen."""
     raise typer.Exit(
-        load("evals", "fit")(data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot)
+        load("evals", "fit")(
+            data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot, ablate=ablate
+        )
     )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,7 @@ def combiners() -> Mapping[str, Combiner]:
 
 @cache
 def _packaged() -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads(
-        (files("agentmem.read") / "weights.json").read_text(encoding="utf-8")
-    )
+    data: Mapping[str, Any] = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
     return data
 
 

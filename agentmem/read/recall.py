@@ -52,6 +52,8 @@ class Recaller:
         self._gatherer = Gatherer(store, channels, executor, clock)
         self._clock = clock
         self._views = Views()
+        # read at the opening, so that no first question waits for them, or finds them out of reach
+        self._combiners, self._gates = combiners(), gates()
 
     def recall(
         self,
@@ -143,10 +145,10 @@ class Recaller:
             return _Weighed([], "", {}, None)
         pool, columns = self.weighable(namespace, asked, gathered.head)
         able = ability(self._embedder.name, columns)
-        scores = combiners()[able].score(columns)
+        scores = self._combiners[able].score(columns)
         relevance = None
         if len(pool) >= LEAST_POOL:
-            relevance = gates()[able].chance(signs(asked, alike(asked, pool, able), columns, scores))
+            relevance = self._gates[able].chance(signs(asked, alike(asked, pool, able), columns, scores))
         return _Weighed(in_order(gathered, scores), able, columns, relevance)
 
 

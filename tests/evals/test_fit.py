@@ -51,7 +51,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(two: Path) -> dict[str, Any]:
     """What a fit on both writes."""
     out = two.with_name("weights.json")
-    fit(two, out, "hash", 1, False, two.with_name("plot.svg"))
+    fit(two, out, "hash", 1, False, two.with_name("plot.svg"), ablate=True)
     loaded: dict[str, Any] = json.loads(out.read_text())
     return loaded
 
@@ -78,6 +78,13 @@ def test_each_set_has_a_gate_judged_on_what_it_did_not_see(result: dict[str, Any
     assert 0 <= gate["floor"] < 0.5
     assert 0.5 < gate["held_out"]["auroc_strangers"] <= 1
     assert sum(row["questions"] for row in gate["held_out"]["reliability"]) > 30
+
+
+def test_without_a_group_of_features_and_with_it_alone_is_measured(result: dict[str, Any]) -> None:
+    found = result["sets"]["hashed"]["ablation"]
+
+    assert found["everything"]["1-4 recall@10"] > found["manner alone"]["1-4 recall@10"]
+    assert set(found) >= {"without dense", "dense alone", "without words", "people alone", "without dates"}
 
 
 def test_the_reliability_is_drawn(two: Path, result: dict[str, Any]) -> None:
