@@ -4,6 +4,7 @@ It holds no code and nothing in it is executed when read. What the records mean 
 
     records.jsonl                     one record a line, in the order in which they are taken in
     vectors/<precision>.safetensors   the passages' vectors, in the order of the records
+    pieces.safetensors                their word pieces, in that order
     items.safetensors                 the items' vectors, in that order, too
     latents/<sha256>.safetensors      as they are kept
     manifest.json                     format, embedder, counts, and the SHA-256 of every other member
@@ -35,6 +36,7 @@ from .whole_file import whole_file
 FORMAT = "agentmem-export-2"
 RECORDS = "records.jsonl"
 MANIFEST = "manifest.json"
+PIECES = "pieces.safetensors"
 ITEM_VECTORS = "items.safetensors"
 _PIECE = 1 << 20
 # RuntimeError and its NotImplementedError: an encrypted member, an unknown compression

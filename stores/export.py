@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from agentmem.clock import SystemClock, from_micros, to_micros
-from agentmem.contracts import Precision
 from agentmem.faults import point
 from agentmem.types import ArchiveReport, Event, Namespace, Note
 
@@ -132,19 +131,19 @@ class _Exporter:
                 yield self._note_record(note)
                 note = next(notes, None)
             self.counts.events += 1
-            yield {"type": "event", **_fields(event), "life": life, "vectors": self._take(found)}
+            yield {"type": "event", **_fields(event), "life": life, **self._take(found)}
         while note is not None:
             yield self._note_record(note)
             note = next(notes, None)
 
     def _note_record(self, found: _FoundNote) -> Mapping[str, Any]:
         self.counts.memories += 1
-        return {"type": "note", **_fields(found.note), "vectors": self._take(found.vectors)}
+        return {"type": "note", **_fields(found.note), **self._take(found.vectors)}
 
-    def _take(self, places: Sequence[Place]) -> list[Precision]:
-        names = self._vectors.take(places)
-        self.counts.vectors += len(names)
-        return names
+    def _take(self, places: Sequence[Place]) -> dict[str, list[Any]]:
+        taken = self._vectors.take(places)
+        self.counts.vectors += len(taken["vectors"])
+        return taken
 
     def _events(self, name: Namespace, pk: int) -> Iterator[tuple[Event, _Life | None, list[Place]]]:
         last = -1

@@ -50,6 +50,31 @@ def add(
     connection.execute(insert(schema.pieces), values)
 
 
+def codes_of(connection: Connection, embedder_pk: int, keys: Sequence[int]) -> dict[int, bytes]:
+    """The pieces of these passages as they are stored, `T` times `row_bytes`; of those that have any."""
+    return {
+        row.passage_pk: bytes(row.data)
+        for chunk in chunks(keys)
+        for row in connection.execute(
+            select(W.passage_pk, W.data).where(W.passage_pk.in_(chunk), W.embedder_pk == embedder_pk)
+        )
+    }
+
+
+def keep_codes(
+    connection: Connection, namespace_pk: int, embedder_pk: int, codes: Sequence[tuple[int, bytes]]
+) -> None:
+    """Store `(passage, bytes)` as `codes_of` gave them, for passages without any."""
+    if codes:
+        connection.execute(
+            insert(schema.pieces),
+            [
+                {"namespace_pk": namespace_pk, "passage_pk": key, "embedder_pk": embedder_pk, "data": data}
+                for key, data in codes
+            ],
+        )
+
+
 def near(
     connection: Connection,
     namespace_pk: int,

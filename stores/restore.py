@@ -174,6 +174,10 @@ class _Restorer:
         self._counts.namespaces += 1
 
     def _take_event(self, record: dict[str, Any], space: _Space) -> None:
+        if space.is_new and record["seq"] != space.position:
+            # what was forgotten there keeps its neighbours apart
+            self._flush()
+            space.skip_to(self._connection, record["seq"])
         occurred_at = datetime.fromisoformat(record["occurred_at"])
         event = NewEvent(
             record["id"],
@@ -185,11 +189,7 @@ class _Restorer:
             record["metadata"],
         )
         passages = event_passages(event.name or event.role, occurred_at, event.content)
-        rows = self._vectors.take(record["id"], record["vectors"], len(passages))
-        if space.is_new and record["seq"] != space.position:
-            # what was forgotten there keeps its neighbours apart
-            self._flush()
-            space.skip_to(self._connection, record["seq"])
+        rows = self._vectors.take(record, len(passages))
         space.position += 1
         if record["life"] is not None:
             self._lives[record["id"]] = record["life"]
@@ -229,7 +229,8 @@ class _Restorer:
 
     def _take_note(self, record: dict[str, Any], space: _Space) -> None:
         self._seen.memories += 1
-        rows = self._vectors.take(record["id"], record.pop("vectors"), 1)
+        rows = self._vectors.take(record, 1)
+        del record["vectors"], record["pieces"]
         for time in ("valid_from", "valid_to", "recorded_at", "superseded_at", "stated_to"):
             record[time] = None if record[time] is None else datetime.fromisoformat(record[time])
         record["source_ids"] = tuple(record["source_ids"])

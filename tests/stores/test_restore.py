@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,9 @@ from sqlalchemy import select, update
 
 from agentmem import Memory
 from agentmem.clock import ManualClock
+from agentmem.contracts import TextKind
+from agentmem.embed.hashing import HashEmbedder
+from agentmem.embed.late import Embedded
 from agentmem.errors import ArchiveError, StoreError
 from agentmem.faults import handled
 from agentmem.items import GetItem, IndexedText, PutItem, SearchItems
@@ -211,7 +214,7 @@ def lower(memory: Memory) -> None:
         codec = precision.Codec(64, 0)
         rows = connection.execute(select(V.pk, V.data).order_by(V.pk)).all()
         for place, row in enumerate(rows):
-            name = precision.PRECISIONS[place % 4]
+            name = precision.PRECISIONS[(place + 1) % 4]
             data = codec.encode(np.frombuffer(row.data, dtype=np.float32).reshape(1, -1), name).tobytes()
             connection.execute(update(schema.vectors).where(V.pk == row.pk).values(precision=name, data=data))
 
@@ -220,6 +223,36 @@ def stored_vectors(memory: Memory) -> list[tuple[str, bytes]]:
     with memory.core.store.database.read() as connection:  # type: ignore[attr-defined]
         rows = connection.execute(select(V.precision, V.data).order_by(V.passage_pk)).all()
     return [(row.precision, bytes(row.data)) for row in rows]
+
+
+class Piecewise(HashEmbedder):
+    """Gives a piece for each word, and none for a text that shouts."""
+
+    def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+        rows = [self.embed([] if text.isupper() else text.split()) for text in texts]
+        return Embedded(self.embed(texts, kind), [found.reshape(-1, self.dims) for found in rows])
+
+
+def test_word_pieces_move_along(move: tuple[str, str], tmp_path: Path) -> None:
+    with Memory(move[0], embedder=Piecewise(16), clock=ManualClock(AT)) as memory:
+        live(memory)
+        memory.remember({"id": "loud", "content": "HELLO"})
+        memory.export(tmp_path / "out.zip")
+        told, expected = answers(memory), stored_pieces(memory)
+
+    moved = Memory.restore(tmp_path / "out.zip", move[1], embedder=Piecewise(16), clock=ManualClock(AT))
+
+    with moved:
+        assert stored_pieces(moved) == expected
+        assert answers(moved) == told
+        assert len(expected) == moved.stats().passages
+
+
+def stored_pieces(memory: Memory) -> list[bytes]:
+    held = schema.pieces.c
+    with memory.core.store.database.read() as connection:  # type: ignore[attr-defined]
+        found = connection.execute(select(held.data).order_by(held.passage_pk)).scalars()
+        return [bytes(data) for data in found]
 
 
 def test_items_move_with_their_times_and_what_they_are_found_by(
