@@ -13,12 +13,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agentmem.errors import MissingExtraError, ReadOnlyStoreError, StoreError, StoreFullError
+from agentmem.errors import (
+    AgentMemError,
+    InvalidInputError,
+    MissingExtraError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreFullError,
+)
 
 from .whole_file import whole_file
 
 Piece = bytes | memoryview
 _SUFFIX = ".safetensors"
+_EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("abfs", "abfss", "az", "adl"), "azure"),
+}
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _LOCKED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -136,39 +148,57 @@ class RemoteBlobs:
     """Files through fsspec: S3, Google Cloud, Azure and others, each with its own package and credentials."""
 
     def __init__(self, url: str) -> None:
+        scheme = url.partition("://")[0]
+        extra = _EXTRAS.get(scheme, "remote")
         try:
             import fsspec
         except ImportError as error:
-            raise MissingExtraError(f"keeping files at {url.partition('://')[0]}://", "remote") from error
+            raise MissingExtraError(f"keeping files at {scheme}://", extra) from error
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ImportError as error:
-            raise StoreError(f"{url.partition('://')[0]}:// needs a package of its own: {error}") from error
+            if extra != "remote":
+                raise MissingExtraError(f"keeping files at {scheme}://", extra) from error
+            raise StoreError(f"{scheme}:// needs a package of its own: {error}") from error
+        except ValueError as error:
+            raise InvalidInputError(f"no files can be kept at {scheme}://: {error}") from error
         # what fsspec puts together again has no credentials
         self.url = str(self._files.unstrip_protocol(self._root))
 
     def write(self, name: str, pieces: Sequence[Piece]) -> None:
         # object stores show an object only once it is whole; two writers of one name write the same bytes
-        with _explained(self.url):
+        with self._explained():
             self._files.pipe_file(self._path(name), b"".join(pieces))
 
     def read(self, name: str) -> memoryview:
-        return memoryview(bytes(self._files.cat_file(self._path(name))))
+        with self._explained():
+            return memoryview(bytes(self._files.cat_file(self._path(name))))
 
     def has(self, name: str) -> bool:
-        return bool(self._files.exists(self._path(name)))
+        with self._explained():
+            return bool(self._files.exists(self._path(name)))
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._explained():
             self._files.rm_file(self._path(name))
 
     def found(self) -> Iterator[Found]:
         now = time.time()
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._explained():
             for path, info in self._files.find(self._root, detail=True).items():
                 name = str(path).rpartition("/")[2]
                 if name.endswith(_SUFFIX):
                     yield Found(name.removesuffix(_SUFFIX), int(info["size"]), now - self._made(path, info))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, AgentMemError, GeneratorExit):
+            raise
+        # each package has errors of its own: no credentials, no such bucket, no network
+        except Exception as error:
+            raise StoreError(f"{self.url}: {error or type(error).__name__}") from error
 
     def _made(self, path: str, info: dict[str, Any]) -> float:
         for key in ("LastModified", "last_modified", "updated", "mtime", "created"):

@@ -314,8 +314,7 @@ class SqlStore(LifecycleRows):
         """The tensors kept for this store; `place` (a folder, or a URL for fsspec) is remembered from then on."""
         if self._latents is None or place is not None:
             if place is not None:
-                with self._database.write() as connection:
-                    counts.set_meta(connection, LATENTS_PLACE, place)
+                self._keep_latents_at(place)
             blobs = self._blobs()
             if blobs is None:
                 raise InvalidInputError(
@@ -323,6 +322,25 @@ class SqlStore(LifecycleRows):
                 )
             self._latents = SqlLatents(self._database, blobs)
         return self._latents
+
+    def _keep_latents_at(self, place: str) -> None:
+        """Remember a place that can be used, and has the files of what is kept already.
+
+        Raises:
+            InvalidInputError: some files are not there.
+        """
+        blobs, now = blobs_at(place), self._blobs()
+        if now is not None and now.url != blobs.url:
+            with self._database.read() as connection:
+                files = latent_rows.used_files(connection)
+            absent = sum(not blobs.has(file) for file in files)
+            if absent:
+                raise InvalidInputError(
+                    f"{absent} of {len(files)} files of latents are not at {blobs.url}: copy them there from "
+                    f"{now.url} first"
+                )
+        with self._database.write() as connection:
+            counts.set_meta(connection, LATENTS_PLACE, place)
 
     def _blobs(self) -> Blobs | None:
         """Where latents are kept; None where that was never said and does not go without saying."""

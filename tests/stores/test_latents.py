@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ from agentmem.errors import (
     CorruptLatentError,
     FingerprintMismatchError,
     InvalidInputError,
+    MissingExtraError,
     RecordNotFoundError,
-    StoreError,
 )
 from agentmem.faults import handled
 from agentmem.latents import LatentStore
 
-blobs = import_module("agentmem.stores.blobs")
 ME = ("default",)
 KEYS = {"k": np.arange(6, dtype=np.float32).reshape(2, 3)}
 OTHERS = {"k": np.ones((4, 4), dtype=np.float16)}
@@ -334,11 +334,44 @@ def test_a_store_in_memory_keeps_its_latents_there() -> None:
         assert memory.latents().stats().url == "memory"
 
 
-def test_a_place_whose_package_is_missing_names_it() -> None:
+@pytest.mark.parametrize(
+    ("url", "package", "extra"),
+    [
+        ("s3://bucket/agent", "s3fs", "s3"),
+        ("gs://bucket/agent", "gcsfs", "gcs"),
+        ("abfs://container/agent", "adlfs", "azure"),
+    ],
+)
+def test_a_cloud_whose_package_is_missing_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, memory: Memory, url: str, package: str, extra: str
+) -> None:
+    pytest.importorskip("fsspec", reason="the extra 'remote' is not installed")
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(MissingExtraError, match=rf"at {url[:4]}.*agentmem\[{extra}\]"):
+        memory.latents(url)
+
+
+def test_a_place_of_an_unknown_kind_is_refused_and_not_remembered(memory: Memory) -> None:
     pytest.importorskip("fsspec", reason="the extra 'remote' is not installed")
 
-    with pytest.raises(StoreError, match="needs a package of its own"):
-        blobs.blobs_at("abfs://container/agent")
+    with pytest.raises(InvalidInputError, match="no files can be kept at carrier-pigeon://"):
+        memory.latents("carrier-pigeon://coop/agent")
+
+    assert memory.latents().stats().url.endswith("agent.db.latents")
+
+
+def test_latents_move_to_a_place_that_has_their_files(memory: Memory, database: Path, tmp_path: Path) -> None:
+    memory.latents().put(ME, "ep1", KEYS, **KIND)
+
+    with pytest.raises(InvalidInputError, match="1 of 1 files of latents are not at"):
+        memory.latents(str(tmp_path / "elsewhere"))
+    still = memory.latents().get(ME, "ep1", fingerprint="model-a").dtypes
+    shutil.copytree(database.with_name("agent.db.latents"), tmp_path / "elsewhere")
+    moved = memory.latents(str(tmp_path / "elsewhere"))
+
+    assert still == {"k": "F32"}
+    assert moved.get(ME, "ep1", fingerprint="model-a").dtypes == {"k": "F32"}
 
 
 def test_a_store_with_latents_passes_the_integrity_check(held: Memory, latents: LatentStore) -> None:
