@@ -6,10 +6,11 @@ The ranges of a session do not meet; those of sessions that take turns may. The 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from agentmem.clock import from_micros, to_micros
 from agentmem.types import Episode, Event, Namespace
@@ -75,14 +76,22 @@ def to_episode(row: Row[Any], namespace: Namespace) -> Episode:
 
 def of(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> dict[int, str]:
     """Per position the id of its episode."""
+    statement = _ids_at()
     return {
         row.seq: row.id
         for chunk in chunks(seqs)
-        for row in connection.execute(members(namespace_pk, E.seq, X.id).where(E.seq.in_(chunk)))
+        for row in connection.execute(statement, {"namespace": namespace_pk, "seqs": chunk})
     }
 
 
-def members(namespace_pk: int, *columns: Any) -> Select[Any]:
+@cache
+def _ids_at() -> Select[Any]:
+    # every recall asks this, and putting it together takes longer than answering it
+    wanted = E.seq.in_(bindparam("seqs", expanding=True))
+    return members(bindparam("namespace"), E.seq, X.id).where(wanted)
+
+
+def members(namespace_pk: int | BindParameter[int], *columns: Any) -> Select[Any]:
     """Events beside the episode they are in."""
     before = schema.episodes.alias()
     # by the index on where the episodes of a session begin; a range condition would read them all
