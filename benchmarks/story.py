@@ -60,6 +60,7 @@ STEPS = (
     Step("keep a latent"),
     Step("remember without vectors", {ME: {"late": "The vectors of this come later."}}),
     Step("make the vectors"),
+    Step("keep word pieces"),
     Step("maintain"),
     Step("forget", removes=("secret", "n-secret")),
     Step("export"),
@@ -164,6 +165,8 @@ def _do(memory: Memory, home: Home, step: Step) -> None:
                 memory.remember({"id": "late", "content": step.adds[ME]["late"]})
         case "make the vectors":
             memory.recall("vectors")
+        case "keep word pieces":
+            _keep_pieces(memory)
         case "maintain":
             later = ManualClock(datetime.now(UTC) + _UNTIL_INT4)
             with Memory(home.url(SEEDED), namespace=ME, clock=later) as aged:
@@ -185,6 +188,14 @@ def _do(memory: Memory, home: Home, step: Step) -> None:
         case "close":
             memory.recall("thing 3")
             memory.close()
+
+
+def _keep_pieces(memory: Memory) -> None:
+    """As a model that gives them would: this story's embedders have no word pieces."""
+    store, dims = memory._core.store, memory._core.embedder.dims
+    keys = [key for key, _ in store.without_pieces(0, 5)]
+    pieces = np.eye(2, dims, dtype=np.float32)
+    store.add_pieces(keys, [pieces for _ in keys], embedder=memory.embedder_name)
 
 
 @contextmanager
