@@ -40,10 +40,9 @@ def visible(
 
 
 def _holds(passage: StoredPassage, at: datetime | None, now: datetime) -> bool:
-    moment = at or now
     if passage.owner == "event":
         return at is None or passage.at <= at
-    return passage.at <= moment and (passage.valid_to is None or passage.valid_to > moment)
+    return passage.holds(at or now)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:

@@ -20,6 +20,8 @@ HEAD = 160
 SEEDS = 100
 # a filter that leaves nothing of so many is answered with what it left
 _DEEPEST = 25_600
+# where filters leave no more than so many passages, all of them are looked at
+_FEW = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,43 @@ class Gatherer:
         """Candidates of these tiers at this time; looks deeper where too many are filtered out."""
         filtered = query.at is not None or tiers != ALL_TIERS
         useful = max(useful, DEPTH)
+        if filtered and (found := self._in_scope(query, tiers)) is not None:
+            proposals, traces = found
+            return self._around(query, self._candidates(query, fuse(proposals)), tiers, traces)
         depth = useful
         while True:
             proposals, traces = self._propose(query, depth)
             ranked = fuse(proposals)
             # unfiltered, what the budget cannot reach need not be fetched
-            candidates = self._candidates(query, ranked if filtered else ranked[: max(useful, HEAD)])
+            seen = ranked if filtered else ranked[: max(useful, HEAD)]
+            candidates = self._candidates(query, seen)
+            # notes that hold no longer must not crowd out what does
+            filtered = filtered or len(candidates) < len(seen)
             wanted = self._within(query.namespace, candidates, tiers)
             exhausted = all(len(hits) < depth for hits in proposals.values())
             if not filtered or exhausted or len(wanted) >= useful or depth >= min(_DEEPEST, useful * 256):
                 return self._around(query, wanted, tiers, traces)
             depth *= 4
+
+    def _in_scope(
+        self, query: Query, tiers: tuple[Tier, ...]
+    ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]] | None:
+        """What channels say of all that the filters leave, where that is little; None where it is much."""
+        keys = self._store.in_scope(
+            query.namespace, tiers=tiers, at=query.at, now=self._clock.now(), limit=_FEW
+        )
+        if keys is None:
+            return None
+        proposals, traces = self._propose(query, _DEEPEST)
+        allowed = set(keys)
+        within: dict[str, Sequence[Scored]] = {
+            name: [hit for hit in hits if hit.passage in allowed] for name, hits in proposals.items()
+        }
+        if query.vector is not None:
+            vectors = self._store.vectors_of(query.namespace, keys, embedder=query.embedder)
+            dense = [Scored(key, float(row @ query.vector)) for key, row in vectors.items()]
+            within["dense"] = sorted(dense, key=lambda hit: (-hit.score, hit.passage))
+        return within, traces
 
     def _propose(
         self, query: Query, depth: int

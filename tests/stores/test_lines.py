@@ -38,6 +38,13 @@ def holding(memory: Memory, at: datetime | str | None = None) -> list[str]:
     return [note.object or note.text for note in memory.notes(at=at or DAY)]
 
 
+def climb(memory: Memory, clock: ManualClock, days: int) -> None:
+    """Alice is on another level each day."""
+    for day in range(days):
+        clock.advance(timedelta(days=1))
+        memory.note(f"Alice is on level {day}", subject="Alice", predicate="is on level", id=f"level {day}")
+
+
 def recalled(memory: Memory, **options: Any) -> list[str]:
     return [item.id for item in memory.recall("Where does Alice live?", tiers=["semantic"], **options).items]
 
@@ -79,6 +86,26 @@ def test_a_limited_time_gives_way_to_what_held_before(memory: Memory) -> None:
     assert memory.history("paris")[0].detail["except"] == [
         ["2021-06-01T00:00:00+00:00", "2021-09-01T00:00:00+00:00"]
     ]
+
+
+def test_recall_answers_within_a_limited_time_and_around_it(memory: Memory) -> None:
+    lives_in(memory, "Paris", id="paris", valid_from="2020-01-01")
+    lives_in(memory, "London", id="london", valid_from="2021-06-01", valid_to="2021-09-01")
+
+    assert recalled(memory, at="2021-05-31") == ["paris"]
+    assert recalled(memory, at="2021-07-01") == ["london"]
+    assert recalled(memory, at="2021-09-01") == ["paris"]
+    assert recalled(memory) == ["paris"]
+
+
+def test_many_closed_versions_do_not_hide_the_one_that_holds(memory: Memory, clock: ManualClock) -> None:
+    memory.remember([{"content": f"unrelated turn {n}"} for n in range(30)])
+    climb(memory, clock, 150)
+
+    items = memory.recall("Which level is Alice on?", k=3).items
+
+    assert "level 149" in [item.id for item in items]
+    assert [item.id for item in items if item.tier == "semantic"] == ["level 149"]
 
 
 def test_saying_the_same_again_adds_evidence_and_no_version(memory: Memory, clock: ManualClock) -> None:
