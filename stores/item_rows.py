@@ -210,7 +210,7 @@ def _held(
 
 
 def _lookup(pairs: Sequence[tuple[str, str]]) -> tuple[TextClause, dict[str, str]]:
-    # few sizes, so that the statements are few; a pair asked for twice is one row
+    # few sizes, so that the statements are few
     size = 1 if len(pairs) == 1 else _PAIRS
     padded = [*pairs, *[pairs[-1]] * (size - len(pairs))]
     parameters = {f"p{n}": path for n, (path, _) in enumerate(padded)}
@@ -223,8 +223,8 @@ def _lookup_of(size: int) -> TextClause:
     pairs = ", ".join(f"(:p{n}, :k{n})" for n in range(size))
     return text(
         f"WITH wanted(path, key) AS (VALUES {pairs}) "  # noqa: S608  only our own names
-        "SELECT DISTINCT items.pk, items.path, items.key, items.updated_at, items.expires_at "
-        "FROM wanted JOIN items ON items.path = wanted.path AND items.key = wanted.key"
+        "SELECT items.pk, items.path, items.key, items.updated_at, items.expires_at "
+        "FROM wanted CROSS JOIN items WHERE items.path = wanted.path AND items.key = wanted.key"
     )
 
 

@@ -267,6 +267,7 @@ class SqlStore(LifecycleRows):
     def add_pieces(self, keys: Sequence[int], found: Sequence[Vectors], *, embedder: str) -> None:
         with self._database.write() as connection:
             reindex.add_pieces(connection, embedder, keys, found)
+        point("embed.pieces_committed")
 
     def unembedded(self, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
         with self._database.read(namespace) as connection:
