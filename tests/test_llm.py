@@ -66,7 +66,7 @@ def test_an_answer_that_is_no_text_is_an_error() -> None:
         complete(lambda prompt: 7)
 
 
-@pytest.mark.parametrize("given", [object(), "gpt", 3, str], ids=repr)
+@pytest.mark.parametrize("given", [["gpt"], "gpt", 3, str], ids=repr)
 def test_what_is_no_model_is_refused(given: object) -> None:
     with pytest.raises(InvalidInputError, match="LangChain chat model"):
         as_llm(given)

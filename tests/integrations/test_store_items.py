@@ -234,7 +234,7 @@ def test_a_batch_may_be_any_iterable(store: Any) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        PutOp(USER, "bad", {"x": object()}),
+        PutOp(USER, "bad", {"x": 1j}),
         PutOp((), "bad", {}),
         PutOp(("a.b",), "bad", {}),
         GetOp(("",), "bad"),
