@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 from dateutil import parser as dateparser
@@ -102,4 +103,9 @@ def from_micros(micros: int) -> datetime:
 
 def day_text(moment: datetime) -> str:
     """`Monday 8 May 2023`: the words a question about a day would use."""
-    return f"{moment:%A} {moment.day} {moment:%B} {moment.year}"
+    return _day_text(moment.date())
+
+
+@lru_cache(maxsize=1024)
+def _day_text(day: date) -> str:
+    return f"{day:%A} {day.day} {day:%B} {day.year}"

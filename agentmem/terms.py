@@ -28,7 +28,11 @@ _UNSPACED = (
 )
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]")
+# letters and digits as they are compared, all else a space: what `_WORD` finds in ASCII, at a tenth of its time
+_ASCII = "".join(char.lower() if char.isalnum() else " " for char in map(chr, range(128)))
 _MAX_TERM = 40
+_MAX_KNOWN = 65_536
+_MAX_REMEMBERED = 1000
 _local = threading.local()
 
 
@@ -41,7 +45,16 @@ def _stem(word: str) -> str:
     return stemmed
 
 
-@lru_cache(maxsize=65_536)
+class _Known(dict[str, tuple[str, ...]]):
+    """The terms of words met before; at this size a least recently used order would cost more than it saves."""
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
+        self[word] = found = _terms_of_word(word)
+        return found
+
+
 def _terms_of_word(word: str) -> tuple[str, ...]:
     if _UNSPACED_RUN.match(word):
         return (word,) if len(word) == 1 else tuple(word[i : i + 2] for i in range(len(word) - 1))
@@ -57,9 +70,23 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if unicodedata.category(char)[0] != "M")
 
 
+_known = _Known()
+
+
 def terms(text: str) -> tuple[str, ...]:
     """The terms of a text, in order, repeated as often as they occur."""
-    return tuple(chain.from_iterable(map(_terms_of_word, _WORD.findall(fold(text)))))
+    return _terms_again(text) if len(text) <= _MAX_REMEMBERED else _terms(text)
+
+
+# a message is indexed, then compared with its neighbours, then summarised
+@lru_cache(maxsize=2048)
+def _terms_again(text: str) -> tuple[str, ...]:
+    return _terms(text)
+
+
+def _terms(text: str) -> tuple[str, ...]:
+    words = text.translate(_ASCII).split() if text.isascii() else _WORD.findall(fold(text))
+    return tuple(chain.from_iterable(map(_known.__getitem__, words)))
 
 
 class Phrase:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from agentmem.write.clues import may_match
+
 MONTHS = (
     "january",
     "february",
@@ -52,6 +54,8 @@ DATES = re.compile(
 )
 # most texts name no date, and this is quick to rule out
 _HINT = re.compile(rf"\d|day|ago|(?:last|this|next)\s|{'|'.join(MONTHS)}|tonight|tomorrow", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_CLUES = ("day", "ago", "last", "this", "next", *MONTHS, "tonight", "tomorrow")
 
 
 class NamedDate(NamedTuple):
@@ -64,7 +68,7 @@ class NamedDate(NamedTuple):
 
 def named_dates(text: str, said_at: datetime) -> Iterator[NamedDate]:
     """The dates a text names, in order; one that does not exist, such as 31 June, is left out."""
-    if _HINT.search(text) is None:
+    if _DIGIT.search(text) is None and (not may_match(text, _CLUES) or _HINT.search(text) is None):
         return
     for match in DATES.finditer(text):
         # a calendar ends somewhere, and texts name days that no month has

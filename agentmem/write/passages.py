@@ -98,11 +98,12 @@ def _joined(pieces: list[tuple[int, int]], max_chars: int) -> list[tuple[int, in
 
 def event_passages(speaker: str, occurred_at: datetime, content: str) -> tuple[Passage, ...]:
     """The passages of an event, each indexed with its speaker and date."""
-    day = day_text(occurred_at)
+    heading = f"{speaker} ({day_text(occurred_at)}): "
     made = []
     for start, end in spans(content) if len(content) > MAX_CHARS else [(0, len(content))]:
-        index_text = f"{speaker} ({day}): {content[start:end]}"
-        made.append(Passage(start, end, terms(index_text), index_text))
+        said = content[start:end]
+        # no term reaches across the colon
+        made.append(Passage(start, end, terms(heading) + terms(said), heading + said))
     return tuple(made)
 
 

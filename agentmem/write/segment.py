@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
+from agentmem.write.clues import may_match
+
 Reason = Literal["session", "gap", "topic", "length"]
 # a mean and a deviation of fewer say nothing yet
 _ENOUGH = 8
@@ -39,6 +41,11 @@ _FAREWELL = re.compile(
     r"|later!|good ?night|have a (?:great|good|nice|lovely|wonderful)|until next time|stay in touch|keep in touch)\b",
     re.IGNORECASE,
 )
+# without one of these, none of the above is there
+_REUNION_CLUES = ("long time", "how ", " to see", " to hear", "since we ", "what")
+_FAREWELL_CLUES = (
+    "bye", "take care", " soon", "later", "see y", "catch ", "night", "have a ", "until next", "in touch",
+)  # fmt: skip
 _HEAD = 200
 
 
@@ -111,20 +118,57 @@ class _Running:
         self.spread += step * (value - self.mean)
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The words on one side of a gap."""
+
+    terms: Mapping[str, int]
+    length: float
+
+
 @dataclass(slots=True)
 class _Tail:
     """The turns of a session that are in no episode yet, and how unlike the sides of each gap looked are."""
 
     turns: list[Turn] = field(default_factory=list)
+    tokens: int = 0
     # scores[i] is of the gap before turns[i + 1]
     scores: list[float] = field(default_factory=list)
+    # by their first turn and their number of turns: what is after one gap is before another
+    sides: dict[tuple[int, int], _Side] = field(default_factory=dict)
+
+    def add(self, turn: Turn) -> None:
+        """Append a turn."""
+        self.turns.append(turn)
+        self.tokens += turn.tokens
+
+    def take(self, count: int) -> tuple[Turn, ...]:
+        """Remove the first turns, with the gaps after each."""
+        taken = tuple(self.turns[:count])
+        del self.turns[:count]
+        del self.scores[:count]
+        self.tokens -= sum(turn.tokens for turn in taken)
+        self.sides.clear()
+        return taken
+
+    def side(self, turns: Sequence[Turn], *, last: bool) -> _Side:
+        """The words of these turns, kept for the gap after them unless this is the `last`."""
+        key = turns[0].seq, len(turns)
+        side = self.sides.pop(key, None) or _side(turns)
+        if not last:
+            self.sides[key] = side
+        return side
 
 
 def opening_hint(content: str) -> float:
     """How much a turn sounds like a beginning (positive) or an end (negative): -1, 0, 1 or 2."""
     head = content[:_HEAD]
-    begins = float(_GREETING.match(head) is not None) + float(_REUNION.search(head) is not None)
-    return begins or -float(_FAREWELL.search(content[-_HEAD:]) is not None)
+    begins = float(_GREETING.match(head) is not None) + float(_found(_REUNION, _REUNION_CLUES, head))
+    return begins or -float(_found(_FAREWELL, _FAREWELL_CLUES, content[-_HEAD:]))
+
+
+def _found(pattern: re.Pattern[str], clues: tuple[str, ...], text: str) -> bool:
+    return may_match(text, clues) and pattern.search(text) is not None
 
 
 class Segmenter:
@@ -141,7 +185,7 @@ class Segmenter:
         self._running = _Running(*given.get("running", ()))
         self._tails: dict[str, _Tail] = {}
         for turn in open_turns:
-            self._tails.setdefault(turn.session, _Tail()).turns.append(turn)
+            self._tails.setdefault(turn.session, _Tail()).add(turn)
         for session, scores in given.get("scores", {}).items():
             if session in self._tails:
                 # turns forgotten meanwhile take their gaps along
@@ -165,7 +209,7 @@ class Segmenter:
         if tail.turns and abs(turn.at - tail.turns[-1].at) > self._settings.max_gap:
             yield self._close(turn.session, "gap")
             tail = self._tails[turn.session] = _Tail()
-        tail.turns.append(turn)
+        tail.add(turn)
         while (place := self._scored(tail)) is not None:
             if self._is_boundary(tail, place):
                 yield self._cut(turn.session, tail, place, "topic")
@@ -192,7 +236,7 @@ class Segmenter:
             return None
         left = tail.turns[max(0, place - settings.window) : place]
         right = tail.turns[place : place + settings.window]
-        unlike = 1.0 - _cosine(_terms(left), _terms(right))
+        unlike = 1.0 - _cosine(tail.side(left, last=True), tail.side(right, last=False))
         hint = max(0.0, right[0].hint) + max(0.0, -min(turn.hint for turn in left[-2:]))
         tail.scores.append(self._running.deviations(unlike) + settings.hint * hint)
         self._running.add(unlike)
@@ -205,7 +249,7 @@ class Segmenter:
         return here > self._settings.sigmas and here >= before and here > after
 
     def _too_long(self, tail: _Tail) -> bool:
-        return len(tail.turns) > 1 and sum(turn.tokens for turn in tail.turns) > self._settings.max_tokens
+        return len(tail.turns) > 1 and tail.tokens > self._settings.max_tokens
 
     def _weakest(self, tail: _Tail) -> int:
         """Where to cut what is too long: at the gap whose sides are least alike, not too near either end."""
@@ -216,15 +260,15 @@ class Segmenter:
         return max(places, key=lambda place: tail.scores[place - 1])
 
     def _cut(self, session: str, tail: _Tail, place: int, reason: Reason) -> Cut:
-        done = Cut(session, tuple(tail.turns[:place]), reason)
-        del tail.turns[:place]
-        del tail.scores[:place]
-        return done
+        return Cut(session, tail.take(place), reason)
 
 
-def _terms(turns: Sequence[Turn]) -> Mapping[str, int]:
-    if len(turns) == 1:
-        return turns[0].terms
+def _side(turns: Sequence[Turn]) -> _Side:
+    terms = turns[0].terms if len(turns) == 1 else _together(turns)
+    return _Side(terms, sum(map(_squared, terms.values())))
+
+
+def _together(turns: Sequence[Turn]) -> Mapping[str, int]:
     found: dict[str, int] = dict(turns[0].terms)
     for turn in turns[1:]:
         for term, count in turn.terms.items():
@@ -237,10 +281,15 @@ def _dampened(count: int) -> float:
     return 1 + math.log(count)
 
 
-def _cosine(a: Mapping[str, int], b: Mapping[str, int]) -> float:
+@lru_cache(maxsize=4096)
+def _squared(count: int) -> float:
+    return _dampened(count) * _dampened(count)
+
+
+def _cosine(a: _Side, b: _Side) -> float:
     """Cosine of term counts, each dampened by its logarithm."""
-    if len(a) > len(b):
+    if len(a.terms) > len(b.terms):
         a, b = b, a
-    shared = sum(_dampened(n) * _dampened(b[term]) for term, n in a.items() if term in b)
-    left, right = (sum(weight * weight for weight in map(_dampened, side.values())) for side in (a, b))
-    return shared / math.sqrt(left * right) if left and right else 0.0
+    few, many = a.terms, b.terms
+    shared = sum([_dampened(few[term]) * _dampened(many[term]) for term in few if term in many])
+    return shared / math.sqrt(a.length * b.length) if a.length and b.length else 0.0

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from agentmem.terms import terms
 from agentmem.types import Event
@@ -51,8 +52,9 @@ def describe(events: Sequence[Event]) -> tuple[str, str]:
         )
         if (found := terms(text))
     ]
-    speakers = {term for event in events for term in terms(event.speaker)}
-    weights = Counter(term for sentence in sentences for term in sentence.terms - _BLAND - speakers)
+    speakers = {term for speaker in {event.speaker for event in events} for term in terms(speaker)}
+    aside = _BLAND | speakers
+    weights = Counter(chain.from_iterable(sentence.terms - aside for sentence in sentences))
     chosen = _chosen(sentences, weights)
     summary = " ".join(f"{sentence.speaker}: {sentence.text}" for sentence in chosen)
     return _title(events, weights), summary[:_MAX_SUMMARY] or _opening(events)
@@ -64,8 +66,10 @@ def _sentences(content: str) -> list[str]:
 
 def _chosen(sentences: Sequence[_Sentence], weights: Counter[str]) -> list[_Sentence]:
     """The sentences of the summary, in the order they were said."""
+    # a term said once says little of the whole
+    worth = {term: count - 1 for term, count in weights.items() if count > 1}
     scored = sorted(
-        ((_centrality(sentence, weights), sentence) for sentence in sentences),
+        ((_centrality(sentence, worth), sentence) for sentence in sentences),
         key=lambda pair: (-pair[0], pair[1].place),
     )[:_CONSIDERED]
     chosen: list[_Sentence] = []
@@ -83,16 +87,19 @@ def _chosen(sentences: Sequence[_Sentence], weights: Counter[str]) -> list[_Sent
     return sorted(chosen, key=lambda sentence: sentence.place)
 
 
-def _centrality(sentence: _Sentence, weights: Counter[str]) -> float:
-    # a term said once says little of the whole; the root keeps long sentences from winning by length
-    return sum(max(weights[term] - 1, 0) for term in sentence.terms) / math.sqrt(len(sentence.terms) + 4)
+def _centrality(sentence: _Sentence, worth: Mapping[str, int]) -> float:
+    # the root keeps long sentences from winning by length
+    said = sum([worth[term] for term in sentence.terms if term in worth])
+    return said / math.sqrt(len(sentence.terms) + 4)
 
 
 def _likeness(sentence: _Sentence, others: Sequence[_Sentence]) -> float:
-    return max(
-        (len(sentence.terms & other.terms) / len(sentence.terms | other.terms) for other in others),
-        default=0.0,
-    )
+    return max((_jaccard(sentence.terms, other.terms) for other in others), default=0.0)
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared)
 
 
 def _title(events: Sequence[Event], weights: Counter[str]) -> str:
@@ -110,7 +117,7 @@ def _title(events: Sequence[Event], weights: Counter[str]) -> str:
 
 def _leading(events: Sequence[Event], weights: Counter[str]) -> set[str]:
     """The terms that may be among the first of a title, however they are spelled: most are said too seldom."""
-    longest = max((len(word) for event in events for word in event.content.split()), default=1)
+    longest = max((max(map(len, event.content.split()), default=1) for event in events), default=1)
     leading = weights.most_common(_TITLE_WORDS)
     # no spelling is shorter than one letter
     least = leading[-1][1] * math.log1p(1) / math.log1p(longest)
