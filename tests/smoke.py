@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 
 import agentmem
@@ -23,4 +24,7 @@ with tempfile.TemporaryDirectory() as folder:
     ]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Miso" in answer.stdout, answer
+assert files("agentmem.evals").joinpath("data/recaller/model.safetensors").is_file(), (
+    "the recall model is missing"
+)
 print(f"the wheel of agentmem {agentmem.__version__} works on Python {sys.version.split()[0]}")
