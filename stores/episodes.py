@@ -78,9 +78,9 @@ def of(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> dict[i
     """Per position the id of its episode."""
     statement = _ids_at()
     return {
-        row.seq: row.id
+        seq: id_
         for chunk in chunks(seqs)
-        for row in connection.execute(statement, {"namespace": namespace_pk, "seqs": chunk})
+        for seq, id_ in connection.execute(statement, {"namespace": namespace_pk, "seqs": chunk}).all()
     }
 
 

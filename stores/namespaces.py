@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from agentmem.types import Namespace
 
@@ -39,13 +39,13 @@ _COLUMNS = (
     schema.namespaces.c.terms,
     schema.namespaces.c.epoch,
 )
+# asked in every transaction, and putting it together takes longer than answering it
+_FIND = select(*_COLUMNS).where(schema.namespaces.c.path == bindparam("path"))
 
 
 def find(connection: Connection, namespace: Namespace) -> NamespaceRow | None:
     """The row of a namespace, or None while nothing was stored there."""
-    row = connection.execute(
-        select(*_COLUMNS).where(schema.namespaces.c.path == encode(namespace))
-    ).one_or_none()
+    row = connection.execute(_FIND, {"path": encode(namespace)}).one_or_none()
     return None if row is None else NamespaceRow(*row)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, type_coerce
+from sqlalchemy.types import NullType
 
 from agentmem.contracts import Vectors
 
@@ -21,6 +22,12 @@ from .vectors import codec
 
 W = schema.pieces.c
 V = schema.vectors.c
+# every recall asks this; read as the driver gives it, as the type's own conversion copies every row
+_DATA_OF = select(W.passage_pk, type_coerce(W.data, NullType())).where(
+    W.passage_pk.in_(bindparam("keys", expanding=True)),
+    W.embedder_pk == bindparam("embedder"),
+    W.namespace_pk == bindparam("namespace"),
+)
 
 
 def add(
@@ -88,20 +95,18 @@ def near(
         row
         for chunk in chunks(keys)
         for row in connection.execute(
-            select(W.passage_pk, W.data).where(
-                W.passage_pk.in_(chunk), W.embedder_pk == embedder_pk, W.namespace_pk == namespace_pk
-            )
-        )
+            _DATA_OF, {"keys": chunk, "embedder": embedder_pk, "namespace": namespace_pk}
+        ).all()
     ]
     if not found:
         return {}
-    codes = np.frombuffer(b"".join(row.data for row in found), dtype=np.uint8).reshape(
+    codes = np.frombuffer(b"".join([row[1] for row in found]), dtype=np.uint8).reshape(
         -1, row_bytes("binary", dims)
     )
     cosines = codec(dims).products(codes, "binary", query)
-    starts = np.cumsum([0, *(len(row.data) // codes.shape[1] for row in found[:-1])])
+    starts = np.cumsum([0, *(len(row[1]) // codes.shape[1] for row in found[:-1])])
     best = np.maximum.reduceat(cosines, starts, axis=0)
-    return {row.passage_pk: rows for row, rows in zip(found, best, strict=True)}
+    return {row[0]: rows for row, rows in zip(found, best, strict=True)}
 
 
 def missing(connection: Connection, embedder_pk: int, after: int, limit: int) -> list[int]:

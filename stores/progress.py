@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from agentmem.contracts import Progress
 
@@ -13,13 +13,13 @@ from . import schema
 from .namespaces import NamespaceRow
 
 D = schema.derivations.c
+# asked before every recall
+_READ = select(D.derived_seq, D.open_seq, D.state).where(D.namespace_pk == bindparam("namespace"))
 
 
 def read(connection: Connection, namespace: NamespaceRow) -> Progress:
     """Where the derivations stand."""
-    row = connection.execute(
-        select(D.derived_seq, D.open_seq, D.state).where(D.namespace_pk == namespace.pk)
-    ).one_or_none()
+    row = connection.execute(_READ, {"namespace": namespace.pk}).one_or_none()
     if row is None:
         return Progress(0, 0, namespace.next_seq)
     return Progress(row.derived_seq, row.open_seq, namespace.next_seq, row.state)

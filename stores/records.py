@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from agentmem.clock import from_micros, to_micros
 from agentmem.contracts import Scored, StoredPassage
@@ -76,26 +77,38 @@ def sources_of(connection: Connection, memory_pks: Sequence[int]) -> dict[int, t
     return found
 
 
-def _event_passages() -> Select[Any]:
-    return select(
-        P.pk, P.start, P.end, E.id, E.session, E.seq, E.role, E.name, E.content, E.occurred_at
-    ).join(schema.events, E.pk == P.event_pk)
+# put together once: every recall asks these, and building a statement takes longer than answering it
+_EVENT_PASSAGES = select(
+    P.pk, P.start, P.end, E.id, E.session, E.seq, E.role, E.name, E.content, E.occurred_at
+).join(schema.events, E.pk == P.event_pk)
+_EVENTS_BY_KEY = _EVENT_PASSAGES.where(
+    P.namespace_pk == bindparam("namespace"), P.pk.in_(bindparam("keys", expanding=True))
+)
+_EVENTS_BY_SEQ = _EVENT_PASSAGES.where(
+    E.namespace_pk == bindparam("namespace"), E.seq.in_(bindparam("seqs", expanding=True)), P.start == 0
+)
+_NOTES_BY_KEY = (
+    select(P.pk.label("passage_pk"), schema.memories)
+    .join(schema.memories, M.pk == P.memory_pk)
+    .where(P.namespace_pk == bindparam("namespace"), P.pk.in_(bindparam("keys", expanding=True)))
+)
 
 
-def _to_event_passage(row: Row[Any]) -> StoredPassage:
-    whole = row.start == 0 and row.end == len(row.content)
+def _to_event_passage(row: Sequence[Any]) -> StoredPassage:
+    # unpacked, as looking the columns of hundreds of rows up by name takes longer
+    key, start, end, id_, session, seq, role, name, content, occurred_at = row
     return StoredPassage(
-        key=row.pk,
+        key=key,
         owner="event",
-        owner_id=row.id,
-        session=row.session,
-        seq=row.seq,
-        speaker=row.name or row.role,
-        content=row.content,
-        span=None if whole else (row.start, row.end),
+        owner_id=id_,
+        session=session,
+        seq=seq,
+        speaker=name or role,
+        content=content,
+        span=None if start == 0 and end == len(content) else (start, end),
         kind="event",
-        at=from_micros(row.occurred_at),
-        source_ids=(row.id,),
+        at=from_micros(occurred_at),
+        source_ids=(id_,),
     )
 
 
@@ -105,15 +118,11 @@ def passages_by_key(
     """Passages of this namespace by key."""
     found: dict[int, StoredPassage] = {}
     for chunk in chunks(keys):
-        rows = connection.execute(_event_passages().where(P.namespace_pk == namespace_pk, P.pk.in_(chunk)))
-        found.update((row.pk, _to_event_passage(row)) for row in rows)
+        rows = connection.execute(_EVENTS_BY_KEY, {"namespace": namespace_pk, "keys": chunk}).all()
+        found.update((row[0], _to_event_passage(row)) for row in rows)
     rest = [key for key in keys if key not in found]
     for chunk in chunks(rest):
-        notes = connection.execute(
-            select(P.pk.label("passage_pk"), schema.memories)
-            .join(schema.memories, M.pk == P.memory_pk)
-            .where(P.namespace_pk == namespace_pk, P.pk.in_(chunk))
-        ).all()
+        notes = connection.execute(_NOTES_BY_KEY, {"namespace": namespace_pk, "keys": chunk}).all()
         sources = sources_of(connection, [row.pk for row in notes])
         gaps = lines.gaps(connection, namespace_pk, notes)
         for row in notes:
@@ -140,20 +149,24 @@ def passages_by_seq(connection: Connection, namespace_pk: int, seqs: Sequence[in
     """The first passage of each event at these positions."""
     found: list[StoredPassage] = []
     for chunk in chunks(seqs):
-        rows = connection.execute(
-            _event_passages().where(E.namespace_pk == namespace_pk, E.seq.in_(chunk), P.start == 0)
-        )
-        found.extend(_to_event_passage(row) for row in rows)
+        rows = connection.execute(_EVENTS_BY_SEQ, {"namespace": namespace_pk, "seqs": chunk}).all()
+        found.extend(map(_to_event_passage, rows))
     return found
 
 
 def recent(connection: Connection, namespace_pk: int, k: int, until: datetime | None) -> list[Scored]:
     """Passages of the last `k` events, newest first; the score falls by one a place."""
-    latest = select(E.pk, E.seq).where(E.namespace_pk == namespace_pk)
+    among: dict[str, int] = {"namespace": namespace_pk, "k": k}
     if until is not None:
-        latest = latest.where(E.occurred_at <= to_micros(until))
-    window = latest.order_by(E.seq.desc()).limit(k).subquery()
-    keys = connection.execute(
-        select(P.pk).join(window, window.c.pk == P.event_pk).order_by(window.c.seq.desc(), P.start)
-    ).scalars()
+        among["until"] = to_micros(until)
+    keys = connection.execute(_recent(until is not None), among).scalars().all()
     return [Scored(key, -float(place)) for place, key in enumerate(keys)]
+
+
+@cache
+def _recent(limited: bool) -> Select[Any]:
+    latest = select(E.pk, E.seq).where(E.namespace_pk == bindparam("namespace"))
+    if limited:
+        latest = latest.where(E.occurred_at <= bindparam("until"))
+    window = latest.order_by(E.seq.desc()).limit(bindparam("k")).subquery()
+    return select(P.pk).join(window, window.c.pk == P.event_pk).order_by(window.c.seq.desc(), P.start)

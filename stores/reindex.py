@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select
 
 from agentmem.clock import from_micros
 from agentmem.contracts import Vectors
@@ -21,17 +21,22 @@ from .records import to_note
 P = schema.passages.c
 E = schema.events.c
 V = schema.vectors.c
+# asked before every recall
+_UNEMBEDDED = (
+    select(P.pk, P.index_text).where(P.index_text.is_not(None)).order_by(P.pk).limit(bindparam("limit"))
+)
+_UNEMBEDDED_OF = _UNEMBEDDED.where(P.namespace_pk == bindparam("namespace"))
 
 
 def unembedded(connection: Connection, namespace: Namespace | None, limit: int) -> list[tuple[int, str]]:
     """Keys and index texts of passages that still need a vector."""
-    statement = select(P.pk, P.index_text).where(P.index_text.is_not(None)).order_by(P.pk).limit(limit)
-    if namespace is not None:
-        row = namespaces.find(connection, namespace)
-        if row is None:
-            return []
-        statement = statement.where(P.namespace_pk == row.pk)
-    return [(key, text) for key, text in connection.execute(statement)]
+    if namespace is None:
+        found = connection.execute(_UNEMBEDDED, {"limit": limit})
+    elif (row := namespaces.find(connection, namespace)) is not None:
+        found = connection.execute(_UNEMBEDDED_OF, {"limit": limit, "namespace": row.pk})
+    else:
+        return []
+    return [(key, text) for key, text in found]
 
 
 def add_vectors(connection: Connection, embedder_pk: int | None, keys: Sequence[int], rows: Vectors) -> None:

@@ -25,6 +25,11 @@ _BATCH = 4096
 _COARSE = sorted(COARSE)
 # read as the driver gives it: the type's own conversion copies every row
 _RAW = type_coerce(V.data, NullType())
+# every recall asks this, and putting it together takes longer than answering it
+_OF_PASSAGES = select(V.passage_pk, V.precision, _RAW).where(
+    V.embedder_pk == bindparam("embedder"), V.passage_pk.in_(bindparam("keys", expanding=True))
+)
+_OF_NAMESPACE = _OF_PASSAGES.where(V.namespace_pk == bindparam("namespace"))
 
 
 def bind(connection: Connection, name: str, dims: int) -> int:
@@ -223,11 +228,11 @@ def of_passages(
     connection: Connection, embedder_pk: int, keys: Sequence[int], dims: int, namespace_pk: int | None = None
 ) -> tuple[NDArray[np.int64], Vectors]:
     """Keys and vectors of these passages, as far as they have one; of one namespace only where it is given."""
-    wanted = select(V.passage_pk, V.precision, _RAW).where(V.embedder_pk == embedder_pk)
+    statement, among = _OF_PASSAGES, {"embedder": embedder_pk}
     if namespace_pk is not None:
-        wanted = wanted.where(V.namespace_pk == namespace_pk)
+        statement, among = _OF_NAMESPACE, {**among, "namespace": namespace_pk}
     found = [
-        row for chunk in chunks(keys) for row in connection.execute(wanted.where(V.passage_pk.in_(chunk)))
+        row for chunk in chunks(keys) for row in connection.execute(statement, {**among, "keys": chunk}).all()
     ]
     names = np.array([row[1] for row in found], dtype=str)
     rows = decoded(names, [row[2] for row in found], dims)

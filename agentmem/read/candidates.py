@@ -22,6 +22,10 @@ class Candidate:
     ranks: Mapping[str, int]
     source_ids: list[str] = field(default_factory=list)
 
+    def scored(self, score: float) -> Candidate:
+        """The same with another score."""
+        return Candidate(self.passage, score, self.ranks, self.source_ids)
+
 
 def visible(
     ranked: Sequence[Fused],

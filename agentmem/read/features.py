@@ -56,13 +56,15 @@ def dense(asked: Asked, pool: Pool) -> Columns:
     if asked.vector is None or pool.vectors is None:
         return {}
     rows = pool.vectors
-    before, after = _shifted_rows(rows, pool.before), _shifted_rows(rows, pool.after)
-    question = _shifted_rows(rows, _questions(pool))
     own = (rows @ asked.vector).astype(np.float64)
-    blends = {
-        "dense_after_question": rows + _FROM_QUESTION * question,
-        "dense_around": rows + _FROM_AROUND * (before + after),
-    }
+    around = _shifted_rows(rows, pool.before)
+    around += _shifted_rows(rows, pool.after)
+    around *= np.float32(_FROM_AROUND)
+    around += rows
+    after_question, questions = rows.copy(), _questions(pool)
+    answers = questions >= 0
+    after_question[answers] += _FROM_QUESTION * rows[questions[answers]]
+    blends = {"dense_after_question": after_question, "dense_around": around}
     return {
         "dense": spread(own),
         **{name: spread(_unit(blend) @ asked.vector) for name, blend in blends.items()},
@@ -214,12 +216,14 @@ def shifted(values: Column, places: Places, otherwise: float) -> Column:
 
 
 def _shifted_rows(rows: NDArray[np.floating[Any]], places: Places, otherwise: float = 0.0) -> Any:
-    return np.where(places[:, None] >= 0, rows[np.maximum(places, 0)], otherwise).astype(rows.dtype)
+    moved = rows[places]
+    moved[places < 0] = otherwise
+    return moved
 
 
 def _unit(rows: Vectors) -> Vectors:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Vectors = (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
+    unit: Vectors = (rows / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
     return unit
 
 

@@ -7,8 +7,10 @@ looks closer. Axes: `N` passages, `Q` distinct terms of the question.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +21,32 @@ K1 = 1.2
 B = 0.75
 
 
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """How often each term occurs in a text, and how many terms it has."""
+
+    counts: Mapping[str, int]
+    length: int
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Self:
+        """The bag of these terms."""
+        # a plain dict: a `Counter` answers for what it lacks, slowly
+        return cls(dict(Counter(words)), len(words))
+
+
 class Matches:
     """How often each term of a question occurs in each passage."""
 
-    def __init__(self, wanted: Sequence[str], bags: Sequence[Counter[str]]) -> None:
-        self.counts = np.array([[bag[term] for term in wanted] for bag in bags], dtype=np.float64).reshape(
-            len(bags), len(wanted)
-        )
+    def __init__(self, wanted: Sequence[str], bags: Sequence[Bag]) -> None:
+        self.counts = np.zeros((len(bags), len(wanted)))
+        places = {term: place for place, term in enumerate(wanted)}
+        for row, bag in enumerate(bags):
+            # most terms are in few passages
+            for term in places.keys() & bag.counts.keys():
+                self.counts[row, places[term]] = bag.counts[term]
         self.present = (self.counts > 0).astype(np.float64)
-        self._lengths = np.array([float(bag.total()) for bag in bags])
+        self._lengths = np.array([bag.length for bag in bags], dtype=np.float64)
         found = self.present.sum(axis=0)
         self._rarity = np.log1p((len(bags) - found + 0.5) / (found + 0.5))
 

@@ -106,23 +106,28 @@ def _by_worth(candidates: Sequence[Candidate], broad: bool) -> Iterator[Candidat
 
     Where a question is `broad`, a candidate also gives way the more came before it from its session and its event.
     """
+    alone = [
+        entry.score - _LENGTH_COST * math.log(len(entry.passage.text) + _LINE_CHARS) for entry in candidates
+    ]
+    if not broad:
+        yield from (candidates[place] for place in sorted(range(len(alone)), key=lambda place: -alone[place]))
+        return
     taken: Counter[tuple[str, str | None]] = Counter()
 
-    def worth(entry: Candidate) -> float:
-        of_length = _LENGTH_COST * math.log(len(entry.passage.text) + _LINE_CHARS)
-        of_company = sum(math.log1p(taken[company]) for company in _company(entry)) if broad else 0.0
-        return entry.score - of_length - _COMPANY_COST * of_company
+    def worth(place: int) -> float:
+        company = sum(math.log1p(taken[company]) for company in _company(candidates[place]))
+        return alone[place] - _COMPANY_COST * company
 
-    queue = [(-worth(entry), place, entry) for place, entry in enumerate(candidates)]
+    queue = [(-worth(place), place) for place in range(len(candidates))]
     heapq.heapify(queue)
     while queue:
-        stale, place, entry = heapq.heappop(queue)
+        stale, place = heapq.heappop(queue)
         # worth only falls, so what is still first after being counted anew is first indeed
-        if (now := -worth(entry)) > stale:
-            heapq.heappush(queue, (now, place, entry))
+        if (now := -worth(place)) > stale:
+            heapq.heappush(queue, (now, place))
             continue
-        taken.update(_company(entry))
-        yield entry
+        taken.update(_company(candidates[place]))
+        yield candidates[place]
 
 
 def _company(candidate: Candidate) -> tuple[tuple[str, str | None], ...]:

@@ -54,7 +54,7 @@ def make_pool(
     session = np.array([numbers.setdefault(p.session, len(numbers)) for p in passages], dtype=np.int64)
     return Pool(
         passages=passages,
-        views=[views.of(passage) for passage in passages],
+        views=views.of(passages),
         before=before,
         after=after,
         session=session,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -188,12 +187,8 @@ def _reasons(items: Sequence[RecalledItem], gathered: Gathered, weighed: _Weighe
 
 def in_order(gathered: Gathered, scores: NDArray[np.float64]) -> list[Candidate]:
     """The head by its scores `[n]`, then the tail below it in the order it has."""
-    head = sorted(
-        (
-            replace(candidate, score=float(score))
-            for candidate, score in zip(gathered.head, scores, strict=True)
-        ),
-        key=lambda candidate: (-candidate.score, candidate.passage.key),
-    )
+    keys = np.array([candidate.passage.key for candidate in gathered.head], dtype=np.int64)
+    best_first, values = np.lexsort((keys, -scores)).tolist(), scores.tolist()
+    head = [gathered.head[place].scored(values[place]) for place in best_first]
     last = head[-1].score if head else 0.0
-    return [*head, *(replace(entry, score=last - place) for place, entry in enumerate(gathered.tail, 1))]
+    return [*head, *(entry.scored(last - place) for place, entry in enumerate(gathered.tail, 1))]

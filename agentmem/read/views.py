@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentmem.clock import day_text
 from agentmem.contracts import StoredPassage
+from agentmem.read.lexis import Bag
 from agentmem.terms import terms
 
 _TIMES = re.compile(
@@ -35,8 +37,8 @@ _KEEP = 20_000
 class View:
     """A passage as the features see it. Counts are capped where more says nothing."""
 
-    said: Counter[str]
-    indexed: Counter[str]
+    said: Bag
+    indexed: Bag
     lower: str
     words: int
     asks: bool
@@ -53,12 +55,10 @@ def view(passage: StoredPassage) -> View:
     """The view of one passage."""
     text = passage.text
     spoken = terms(text)
-    indexed = Counter(spoken)
-    indexed.update(terms(f"{passage.speaker or ''} {day_text(passage.at)}"))
     words = _IMAGE.split(text)[0]
     return View(
-        said=Counter(spoken),
-        indexed=indexed,
+        said=Bag.of(spoken),
+        indexed=Bag.of((*spoken, *terms(f"{passage.speaker or ''} {day_text(passage.at)}"))),
         lower=text.casefold(),
         words=len(text.split()),
         asks=words.rstrip().endswith("?"),
@@ -73,25 +73,40 @@ def view(passage: StoredPassage) -> View:
 
 
 class Views:
-    """Views of the passages seen lately, least recently used first out. Safe to share between threads."""
+    """Views of the `most` passages seen last, least recently used first out. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __init__(self, most: int = _KEEP) -> None:
+        self._most = most
         self._kept: OrderedDict[int, tuple[str, View]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, passage: StoredPassage) -> View:
-        """The passage's view, made once."""
+    def of(self, passages: Sequence[StoredPassage]) -> list[View]:
+        """The passages' views, each made once."""
         with self._lock:
-            kept = self._kept.get(passage.key)
-            if kept is not None and kept[0] == passage.owner_id:
-                self._kept.move_to_end(passage.key)
-                return kept[1]
-        made = view(passage)
-        with self._lock:
+            found = [self._known(passage) for passage in passages]
+        # made without the lock, so that nobody waits for it
+        views = [known or view(passage) for known, passage in zip(found, passages, strict=True)]
+        if None in found:
+            with self._lock:
+                self._keep(passages, views)
+        return views
+
+    def _known(self, passage: StoredPassage) -> View | None:
+        kept = self._kept.get(passage.key)
+        if kept is None or kept[0] != passage.owner_id:
+            return None
+        self._kept.move_to_end(passage.key)
+        return kept[1]
+
+    def _keep(self, passages: Sequence[StoredPassage], views: Sequence[View]) -> None:
+        for passage, made in zip(passages, views, strict=True):
             self._kept[passage.key] = (passage.owner_id, made)
-            while len(self._kept) > _KEEP:
-                self._kept.popitem(last=False)
-        return made
+            self._kept.move_to_end(passage.key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
 
     def clear(self) -> None:
         """Drop everything, so that no trace of a forgotten text stays."""

@@ -1,0 +1,79 @@
+"""Views: what is kept of passages between recalls is bounded, and never another passage's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from agentmem.contracts import StoredPassage
+from agentmem.read.lexis import Bag
+from agentmem.read.views import Views
+
+
+def turn(key: int, content: str) -> StoredPassage:
+    return StoredPassage(
+        key=key,
+        owner="event",
+        owner_id=f"e{key}",
+        session="s1",
+        seq=key,
+        speaker="Alice",
+        content=content,
+        span=None,
+        kind="event",
+        at=datetime(2023, 5, 8, tzinfo=UTC),
+        source_ids=(f"e{key}",),
+    )
+
+
+def test_a_view_is_made_once() -> None:
+    views = Views()
+
+    (first,) = views.of([turn(1, "A cat.")])
+    (second,) = views.of([turn(1, "A cat.")])
+
+    assert first is second
+
+
+def test_no_more_views_are_kept_than_said() -> None:
+    views = Views(most=2)
+
+    found = views.of([turn(1, "One cat."), turn(2, "Two cats."), turn(3, "Three cats.")])
+
+    assert [view.lower for view in found] == ["one cat.", "two cats.", "three cats."]
+    assert len(views) == 2
+
+
+def test_what_was_not_seen_for_longest_goes_first() -> None:
+    views = Views(most=2)
+    old, _ = views.of([turn(1, "One cat."), turn(2, "Two cats.")])
+
+    views.of([turn(1, "One cat."), turn(3, "Three cats.")])
+
+    assert views.of([turn(1, "One cat.")])[0] is old
+
+
+def test_a_key_used_by_another_owner_is_not_mistaken_for_it() -> None:
+    views = Views()
+    views.of([turn(1, "A cat.")])
+
+    (found,) = views.of([replace(turn(1, "A dog."), owner_id="other")])
+
+    assert found.lower == "a dog."
+
+
+def test_nothing_stays_after_clearing() -> None:
+    views = Views()
+    views.of([turn(1, "A cat.")])
+
+    views.clear()
+
+    assert len(views) == 0
+
+
+def test_a_view_counts_what_was_said_and_who_said_it_when() -> None:
+    (found,) = Views().of([turn(1, "Cats and a cat.")])
+
+    assert found.said == Bag({"cat": 2}, 2)
+    assert found.indexed.counts == {"cat": 2, "alic": 1, "mondai": 1, "8": 1, "mai": 1, "2023": 1}
+    assert found.indexed.length == 7
