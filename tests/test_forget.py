@@ -365,7 +365,7 @@ def test_a_scrubbing_that_was_interrupted_is_done_by_the_next_close(tmp_path: Pa
 
 def test_vacuuming_gives_the_room_back(tmp_path: Path) -> None:
     with Memory(tmp_path / "a.db", embedder="hash-64") as memory:
-        memory.remember([{"content": f"ordinary words {number}"} for number in range(500)])
+        memory.remember([{"content": f"ordinary words {number} " * 20} for number in range(500)])
         memory.forget(everything=True)
         before = memory.stats().store_bytes
 
