@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import encryption
 import indexes
 import items
+import latency
 import nodes
 import postgres
 import precision
@@ -33,6 +34,7 @@ from measure import Row, machine
 # given the arguments and a folder of its own, each yields its rows
 _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "store": lambda given, folder: store.rows(given.size, folder),
+    "latency": lambda given, folder: latency.rows((10, 1000, given.size), folder),
     "rivals": lambda given, folder: rivals.rows(folder),
     "indexes": lambda given, folder: indexes.rows((10_000, 50_000, 100_000)),
     "encryption": lambda given, folder: encryption.rows(given.size, folder),
@@ -53,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", choices=[*_ALL, *_LONG, []], help=f"default: {' '.join(_ALL)}")
     parser.add_argument(
-        "--size", type=int, default=100_000, help="events in store, encryption, scale and postgres"
+        "--size", type=int, default=100_000, help="events in store, latency, encryption, scale and postgres"
     )
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")

@@ -25,9 +25,13 @@ _BATCH = 4096
 _COARSE = sorted(COARSE)
 # read as the driver gives it: the type's own conversion copies every row
 _RAW = type_coerce(V.data, NullType())
-# every recall asks this, and putting it together takes longer than answering it
+# every recall asks these, and putting them together takes longer than answering them
 _OF_PASSAGES = select(V.passage_pk, V.precision, _RAW).where(
     V.embedder_pk == bindparam("embedder"), V.passage_pk.in_(bindparam("keys", expanding=True))
+)
+_ACTIVE_KEY = select(schema.meta.c.value).where(schema.meta.c.key == _ACTIVE)
+_EMBEDDER = select(schema.embedders.c.pk, schema.embedders.c.name, schema.embedders.c.dims).where(
+    schema.embedders.c.pk == bindparam("key")
 )
 _OF_NAMESPACE = _OF_PASSAGES.where(V.namespace_pk == bindparam("namespace"))
 
@@ -51,15 +55,10 @@ def bind(connection: Connection, name: str, dims: int) -> int:
 
 def active_embedder(connection: Connection) -> tuple[int, str, int] | None:
     """Key, name and dims of the embedder in use; None in a store without one."""
-    columns = schema.embedders.c
-    active = connection.execute(
-        select(schema.meta.c.value).where(schema.meta.c.key == _ACTIVE)
-    ).scalar_one_or_none()
+    active = connection.execute(_ACTIVE_KEY).scalar_one_or_none()
     if active is None:
         return None
-    row = connection.execute(
-        select(columns.pk, columns.name, columns.dims).where(columns.pk == int(active))
-    ).one()
+    row = connection.execute(_EMBEDDER, {"key": int(active)}).one()
     return row.pk, row.name, row.dims
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from agentmem.contracts import StoredPassage
 from agentmem.read.fuse import Fused
@@ -49,16 +50,25 @@ def _holds(passage: StoredPassage, at: datetime | None, now: datetime) -> bool:
     return passage.holds(at or now)
 
 
-def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
+def saying(text: str) -> str:
+    """What a text says, whatever its case and marks."""
+    return _NOT_WORDS.sub(" ", text).strip().casefold() or text.strip()
+
+
+def fold(
+    candidates: Sequence[Candidate], known: Mapping[int, str] = MappingProxyType({})
+) -> tuple[list[Candidate], int]:
     """Candidates without those that say the same by the same speaker; the best stands for all its sources.
 
-    Returns the rest and how many were folded.
+    `known` has the `saying` of passages by key, as far as they were looked at before. Returns the rest and how many
+    were folded.
     """
     kept: dict[tuple[str | None, str], Candidate] = {}
     for candidate in candidates:
-        text = candidate.passage.text
-        words = _NOT_WORDS.sub(" ", text).strip().casefold()
-        first = kept.setdefault((candidate.passage.speaker, words or text.strip()), candidate)
+        passage = candidate.passage
+        # never empty, as no text is
+        says = known.get(passage.key) or saying(passage.text)
+        first = kept.setdefault((passage.speaker, says), candidate)
         if first is not candidate:
             first.source_ids.extend(id_ for id_ in candidate.source_ids if id_ not in first.source_ids)
     return list(kept.values()), len(candidates) - len(kept)

@@ -92,11 +92,16 @@ class Gatherer:
             return channel.propose(query, depth), perf_counter() - start
 
         # side by side: databases and FAISS release the interpreter's lock, or the event loop goes on
-        futures = [(channel, self._executor.submit(timed, channel)) for channel in self._channels]
+        *others, last = self._channels
+        futures = [self._executor.submit(timed, channel) for channel in others]
+        # here, as a thread has nothing else to do than wait
+        own = timed(last)
         proposals: dict[str, Sequence[Scored]] = {}
         traces = []
-        for channel, future in futures:
-            proposals[channel.name], seconds = future.result()
+        for channel, answer in zip(
+            self._channels, (*(future.result() for future in futures), own), strict=True
+        ):
+            proposals[channel.name], seconds = answer
             silent = "no vector" if channel.name == "dense" and query.vector is None else ""
             traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
         return proposals, tuple(traces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -74,7 +74,7 @@ class Recaller:
         gathered = self.gather(namespace, asked, at, tiers, useful)
         weighed = self._weigh(namespace, asked, gathered)
         gate = _gate(weighed, tiers, min_relevance)
-        candidates, folded = fold(weighed.ranked if gate.opens else [])
+        candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
         packed = pack(
             candidates,
             budget_tokens=budget_tokens,
@@ -141,14 +141,15 @@ class Recaller:
 
     def _weigh(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> _Weighed:
         if not gathered.head:
-            return _Weighed([], "", {}, None)
+            return _Weighed([], "", {}, None, {})
         pool, columns = self.weighable(namespace, asked, gathered.head)
         able = ability(self._embedder.name, columns)
         scores = self._combiners[able].score(columns)
         relevance = None
         if len(pool) >= LEAST_POOL:
             relevance = self._gates[able].chance(signs(asked, alike(asked, pool, able), columns, scores))
-        return _Weighed(in_order(gathered, scores), able, columns, relevance)
+        sayings = {passage.key: view.saying for passage, view in zip(pool.passages, pool.views, strict=True)}
+        return _Weighed(in_order(gathered, scores), able, columns, relevance, sayings)
 
 
 class _Weighed(NamedTuple):
@@ -156,6 +157,7 @@ class _Weighed(NamedTuple):
     ability: Ability | Literal[""]
     columns: Columns
     relevance: float | None
+    sayings: Mapping[int, str]
 
 
 class _Gated(NamedTuple):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from agentmem.clock import day_text
 from agentmem.contracts import StoredPassage
+from agentmem.read.candidates import saying
 from agentmem.read.lexis import Bag
 from agentmem.terms import terms
 
@@ -40,6 +41,7 @@ class View:
     said: Bag
     indexed: Bag
     lower: str
+    saying: str
     words: int
     asks: bool
     asks_inside: bool
@@ -60,6 +62,7 @@ def view(passage: StoredPassage) -> View:
         said=Bag.of(spoken),
         indexed=Bag.of((*spoken, *terms(f"{passage.speaker or ''} {day_text(passage.at)}"))),
         lower=text.casefold(),
+        saying=saying(text),
         words=len(text.split()),
         asks=words.rstrip().endswith("?"),
         asks_inside="?" in words,
