@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from agentmem.contracts import Tokenizer
@@ -16,13 +15,26 @@ from agentmem.errors import InvalidInputError
 
 _PIECES = re.compile(r"[A-Za-z]+(?:'[a-z]{1,2}\b)?|\d{1,3}|\n+|[^\S\n]{2,}|[^\sA-Za-z0-9]")
 _LETTERS_PER_TOKEN = 8
+_MAX_COSTS = 65_536
 
 
-@lru_cache(maxsize=65_536)
+class _Costs(dict[str, int]):
+    """The tokens of pieces met before; at this size a least recently used order would cost more than it saves."""
+
+    def __missing__(self, piece: str) -> int:
+        if len(self) >= _MAX_COSTS:
+            self.clear()
+        self[piece] = cost = _cost(piece)
+        return cost
+
+
 def _cost(piece: str) -> int:
     if piece[0].isascii():
         return -(-len(piece) // _LETTERS_PER_TOKEN) + ("'" in piece and len(piece) > 1)
     return -(-len(piece.encode("utf-8", "surrogatepass")) // 3)
+
+
+_costs = _Costs()
 
 
 class RegexTokenizer:
@@ -32,7 +44,7 @@ class RegexTokenizer:
 
     def count(self, text: str) -> int:
         """Tokens in `text`, in time linear in its length."""
-        return sum(map(_cost, _PIECES.findall(text)))
+        return sum(map(_costs.__getitem__, _PIECES.findall(text)))
 
 
 class CallableTokenizer:

@@ -149,8 +149,26 @@ def _places(connection: Connection, namespace_pk: int, found: Sequence[Episode])
 
 
 def _is_whole(connection: Connection, namespace_pk: int, episode: Episode) -> bool:
-    statement = _in_range(namespace_pk, episode, func.count()).select_from(schema.events)
-    return bool(connection.execute(statement).scalar_one() == episode.events)
+    held = connection.execute(
+        _events_held(),
+        {
+            "namespace": namespace_pk,
+            "session": episode.session,
+            "first": episode.first_seq,
+            "last": episode.last_seq,
+        },
+    ).scalar_one()
+    return bool(held == episode.events)
+
+
+@cache
+def _events_held() -> Select[Any]:
+    # every episode made asks this
+    return select(func.count()).where(
+        E.namespace_pk == bindparam("namespace"),
+        E.session == bindparam("session"),
+        E.seq.between(bindparam("first"), bindparam("last")),
+    )
 
 
 def _in_range(namespace_pk: int, episode: Episode | Row[Any], *columns: Any) -> Select[Any]:

@@ -18,7 +18,7 @@ from agentmem.contracts import Scored
 from . import bm25
 from .namespaces import NamespaceRow
 
-_INSERT = text("INSERT INTO lexical(rowid, terms) VALUES (:rowid, :terms)")
+_INSERT = "INSERT INTO lexical(rowid, terms) VALUES (?, ?)"
 _DELETE = text("DELETE FROM lexical WHERE rowid = :rowid")
 _FREQUENCIES = text("SELECT term, doc FROM lexical_vocabulary WHERE term IN :terms").bindparams(
     bindparam("terms", expanding=True)
@@ -49,11 +49,10 @@ def _prefix(namespace_pk: int) -> str:
 def add(connection: Connection, namespace_pk: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     """See `lexical.add`."""
     prefix = _prefix(namespace_pk)
-    parameters = [
-        {"rowid": key, "terms": " ".join(prefix + term for term in terms)} for key, terms in rows if terms
-    ]
+    between = f" {prefix}"
+    parameters = [(key, prefix + between.join(terms)) for key, terms in rows if terms]
     if parameters:
-        connection.execute(_INSERT, parameters)
+        connection.exec_driver_sql(_INSERT, parameters)
 
 
 def remove(connection: Connection, _namespace_pk: int, keys: Sequence[int]) -> None:

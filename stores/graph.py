@@ -18,6 +18,7 @@ from agentmem.contracts import EventMentions
 from agentmem.write.extract import KINDS
 
 from . import aliases, schema
+from .bulk import insert_rows
 from .chunks import chunks
 from .relations import Named, Relation, relations
 
@@ -27,6 +28,10 @@ M = schema.mentions.c
 N = schema.entities.c
 # both dialects' statements take the same conflict clause; Core's own has none
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+# put together once: that takes longer than the answer does
+_AT = select(E.seq, E.pk, E.occurred_at).where(
+    E.namespace_pk == bindparam("namespace"), E.seq.in_(bindparam("seqs", expanding=True))
+)
 _STRENGTH: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -46,17 +51,12 @@ def extend(connection: Connection, namespace_pk: int, found: Sequence[EventMenti
     if not present:
         return
     pks = _entity_pks(connection, namespace_pk, [item for _, item in present])
-    connection.execute(
-        insert(schema.mentions),
+    insert_rows(
+        connection,
+        schema.mentions,
+        ("namespace_pk", "entity_pk", "event_pk", "kind", "surface", "start"),
         [
-            {
-                "namespace_pk": namespace_pk,
-                "entity_pk": pks[mention.key],
-                "event_pk": event_pk,
-                "kind": mention.kind,
-                "surface": mention.surface,
-                "start": mention.start,
-            }
+            (namespace_pk, pks[mention.key], event_pk, mention.kind, mention.surface, mention.start)
             for (event_pk, _), item in present
             for mention in item.mentions
         ],
@@ -77,11 +77,9 @@ def extend(connection: Connection, namespace_pk: int, found: Sequence[EventMenti
 def _events_at(connection: Connection, namespace_pk: int, seqs: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Per position the event's key and time."""
     return {
-        row.seq: (row.pk, row.occurred_at)
+        seq: (pk, at)
         for chunk in chunks(seqs)
-        for row in connection.execute(
-            select(E.seq, E.pk, E.occurred_at).where(E.namespace_pk == namespace_pk, E.seq.in_(chunk))
-        )
+        for seq, pk, at in connection.execute(_AT, {"namespace": namespace_pk, "seqs": chunk})
     }
 
 

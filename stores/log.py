@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
 from agentmem.clock import to_micros
 from agentmem.contracts import PreparedEvent, Vectors
@@ -15,11 +16,24 @@ from agentmem.faults import point
 from agentmem.types import Event, Namespace
 
 from . import lexical, namespaces, pieces, schema, vectors
+from .bulk import insert_rows
 from .chunks import chunks
 from .records import to_event
 
 E = schema.events.c
+M = schema.memories.c
 P = schema.passages.c
+# put together once: that takes longer than the answer does
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_BY_ID = select(E.id, E.content_hash).where(E.namespace_pk == bindparam("namespace"), E.id.in_(_WANTED))
+_BY_HASH = select(E.content_hash, E.id).where(
+    E.namespace_pk == bindparam("namespace"), E.content_hash.in_(_WANTED)
+)
+_NOTES = select(M.id).where(M.namespace_pk == bindparam("namespace"), M.id.in_(_WANTED)).limit(1)
+_EVENT_COLUMNS = (
+    "namespace_pk", "id", "session", "seq", "role", "name", "content",
+    "occurred_at", "recorded_at", "content_hash", "token_count", "metadata",
+)  # fmt: skip
 
 
 def known(
@@ -32,14 +46,10 @@ def known(
     by_id: dict[str, str] = {}
     by_hash: dict[str, str] = {}
     for chunk in chunks([id_ for id_, _ in wanted if id_ is not None]):
-        rows = connection.execute(
-            select(E.id, E.content_hash).where(E.namespace_pk == namespace_pk, E.id.in_(chunk))
-        )
+        rows = connection.execute(_BY_ID, {"namespace": namespace_pk, "wanted": chunk})
         by_id.update((row.id, row.content_hash) for row in rows)
     for chunk in chunks([digest for id_, digest in wanted if id_ is None]):
-        rows = connection.execute(
-            select(E.content_hash, E.id).where(E.namespace_pk == namespace_pk, E.content_hash.in_(chunk))
-        )
+        rows = connection.execute(_BY_HASH, {"namespace": namespace_pk, "wanted": chunk})
         by_hash.update((row.content_hash, row.id) for row in rows)
     found: list[str | None] = []
     for id_, digest in wanted:
@@ -91,11 +101,8 @@ def append(
 
 def _refuse_ids_of_notes(connection: Connection, namespace_pk: int, ids: Sequence[str]) -> None:
     """One id names one record, be it an event or a note. Raises `DuplicateIdError`."""
-    columns = schema.memories.c
     for chunk in chunks(ids):
-        taken = connection.execute(
-            select(columns.id).where(columns.namespace_pk == namespace_pk, columns.id.in_(chunk)).limit(1)
-        ).scalar()
+        taken = connection.execute(_NOTES, {"namespace": namespace_pk, "wanted": chunk}).scalar()
         if taken is not None:
             raise DuplicateIdError(taken)
 
@@ -106,12 +113,18 @@ def _insert(
     fresh: dict[str, PreparedEvent],
     embedder_pk: int | None,
 ) -> None:
-    event_pks = connection.execute(
-        insert(schema.events).returning(E.pk, sort_by_parameter_order=True),
+    insert_rows(
+        connection,
+        schema.events,
+        _EVENT_COLUMNS,
         [
-            _event_values(namespace.pk, namespace.next_seq + offset, id_, item)
-            for offset, (id_, item) in enumerate(fresh.items())
+            _event_values(namespace.pk, seq, id_, item)
+            for seq, (id_, item) in enumerate(fresh.items(), namespace.next_seq)
         ],
+    )
+    # nobody else adds to this namespace meanwhile
+    event_pks = connection.execute(
+        select(E.pk).where(E.namespace_pk == namespace.pk, E.seq >= namespace.next_seq).order_by(E.seq)
     ).scalars()
     point("remember.events_added")
     values: list[dict[str, Any]] = []
@@ -166,21 +179,23 @@ def add_passages(
     return keys
 
 
-def _event_values(namespace_pk: int, seq: int, id_: str, item: PreparedEvent) -> dict[str, Any]:
-    return {
-        "namespace_pk": namespace_pk,
-        "id": id_,
-        "session": item.event.session,
-        "seq": seq,
-        "role": item.event.role,
-        "name": item.event.name,
-        "content": item.event.content,
-        "occurred_at": to_micros(item.occurred_at),
-        "recorded_at": to_micros(item.recorded_at),
-        "content_hash": item.content_hash,
-        "token_count": item.token_count,
-        "metadata": dict(item.event.metadata),
-    }
+def _event_values(namespace_pk: int, seq: int, id_: str, item: PreparedEvent) -> tuple[Any, ...]:
+    """In the order of `_EVENT_COLUMNS`."""
+    event = item.event
+    return (
+        namespace_pk,
+        id_,
+        event.session,
+        seq,
+        event.role,
+        event.name,
+        event.content,
+        to_micros(item.occurred_at),
+        to_micros(item.recorded_at),
+        item.content_hash,
+        item.token_count,
+        json.dumps(dict(event.metadata)) if event.metadata else "{}",
+    )
 
 
 def read(

@@ -7,7 +7,6 @@ a ranking of many features as its float32s, which would take 1,536.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, insert, select, type_coerce
@@ -16,6 +15,7 @@ from sqlalchemy.types import NullType
 from agentmem.contracts import Vectors
 
 from . import schema
+from .bulk import insert_rows
 from .chunks import chunks
 from .precision import row_bytes
 from .vectors import codec
@@ -45,16 +45,11 @@ def add(
     dims = given[0][1].shape[1]
     codes = codec(dims).encode(np.concatenate([rows for _, rows in given]), "binary")
     ends = np.cumsum([len(rows) for _, rows in given])
-    values: list[dict[str, Any]] = [
-        {
-            "namespace_pk": namespace_pk,
-            "passage_pk": passage_pk,
-            "embedder_pk": embedder_pk,
-            "data": codes[end - len(rows) : end].tobytes(),
-        }
+    values = [
+        (namespace_pk, passage_pk, embedder_pk, codes[end - len(rows) : end].tobytes())
         for ((namespace_pk, passage_pk), rows), end in zip(given, ends.tolist(), strict=True)
     ]
-    connection.execute(insert(schema.pieces), values)
+    insert_rows(connection, schema.pieces, ("namespace_pk", "passage_pk", "embedder_pk", "data"), values)
 
 
 def codes_of(connection: Connection, embedder_pk: int, keys: Sequence[int]) -> dict[int, bytes]:

@@ -14,6 +14,7 @@ from agentmem.contracts import Precision, Vectors
 from agentmem.errors import EmbedderMismatchError
 
 from . import schema, vector_copies
+from .bulk import insert_rows
 from .chunks import chunks
 from .precision import COARSE, PRECISIONS, Codec
 
@@ -86,18 +87,11 @@ def add(connection: Connection, embedder_pk: int | None, rows: Sequence[tuple[in
     """Insert `(namespace, passage, float32 bytes)` rows."""
     if not rows:
         return
-    connection.execute(
-        insert(schema.vectors),
-        [
-            {
-                "namespace_pk": namespace_pk,
-                "passage_pk": passage_pk,
-                "embedder_pk": embedder_pk,
-                "precision": "float32",
-                "data": data,
-            }
-            for namespace_pk, passage_pk, data in rows
-        ],
+    insert_rows(
+        connection,
+        schema.vectors,
+        ("namespace_pk", "passage_pk", "embedder_pk", "precision", "data"),
+        [(namespace_pk, passage_pk, embedder_pk, "float32", data) for namespace_pk, passage_pk, data in rows],
     )
     assert embedder_pk is not None, "vectors come from an embedder"
     data = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32).reshape(len(rows), -1)

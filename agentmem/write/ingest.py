@@ -121,12 +121,11 @@ class Ingest:
         if made is None:
             return list(fresh), len(texts)
         prepared = []
+        name = self._embedder.name
         for item in fresh:
             ours = [places[passage.index_text] for passage in item.passages]
             pieces = None if made.pieces is None else tuple(made.pieces[place] for place in ours)
-            prepared.append(
-                replace(item, vectors=made.rows[ours], embedder=self._embedder.name, pieces=pieces)
-            )
+            prepared.append(replace(item, vectors=made.rows[ours], embedder=name, pieces=pieces))
         return prepared, 0
 
 

@@ -10,9 +10,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 from agentmem.terms import terms
 from agentmem.types import Event
@@ -35,8 +35,7 @@ _CONSIDERED = 60
 _terms_of_word = lru_cache(maxsize=65_536)(terms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
+class _Sentence(NamedTuple):
     place: int
     speaker: str
     text: str

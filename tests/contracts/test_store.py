@@ -68,6 +68,26 @@ def test_what_is_appended_is_read_back_in_order(store: Store) -> None:
     assert [(found.id, found.seq) for found in store.events(ME)] == [("b", 0), ("a", 1)]
 
 
+def test_metadata_comes_back_as_it_was_given(store: Store) -> None:
+    given = {"tags": ["a", None, 1.5], "ключ": {"x": True}, "quoted": 'a "b" \\ %s ? :c'}
+    new = event("a", "apple")
+
+    store.append(ME, [replace(new, event=replace(new.event, metadata=given)), event("b", "banana")])
+
+    assert [found.metadata for found in store.events(ME)] == [given, {}]
+
+
+def test_each_of_many_events_has_its_own_passage_where_namespaces_take_turns(store: Store) -> None:
+    words = [f"word{number}" for number in range(600)]
+    store.append(ME, [event(word, word) for word in words[:300]])
+    store.append(OTHER, [event(word, word) for word in words])
+
+    store.append(ME, [event(word, word) for word in words[300:]])
+
+    assert owners(store, [hit.passage for hit in store.recent(ME, 600)]) == words[::-1]
+    assert owners(store, [hit.passage for hit in store.match(ME, ("word450",), 1)]) == ["word450"]
+
+
 def test_what_is_known_is_told_and_not_stored_again(store: Store) -> None:
     store.append(ME, [event("a", "apple")])
 
