@@ -34,6 +34,13 @@ class Bag:
         # a plain dict: a `Counter` answers for what it lacks, slowly
         return cls(dict(Counter(words)), len(words))
 
+    def with_more(self, words: Sequence[str]) -> Bag:
+        """The bag of these terms and more."""
+        counts = dict(self.counts)
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+        return Bag(counts, self.length + len(words))
+
 
 class Matches:
     """How often each term of a question occurs in each passage."""

@@ -77,3 +77,15 @@ def test_a_view_counts_what_was_said_and_who_said_it_when() -> None:
     assert found.said == Bag({"cat": 2}, 2)
     assert found.indexed.counts == {"cat": 2, "alic": 1, "mondai": 1, "8": 1, "mai": 1, "2023": 1}
     assert found.indexed.length == 7
+
+
+def test_marks_of_what_is_said_are_found_in_any_script_and_case() -> None:
+    plain, accented = Views().of(
+        [
+            turn(1, "LAST WEEK I met Bob twice. Anna and we left in May 2023. [image: Two cats on Monday]"),
+            turn(2, "LAST WEEK I met Zoé twice. Anna and we left in May 2023. [image: Two cats on Monday]"),
+        ]
+    )
+
+    assert (plain.times, plain.numbers, plain.names, plain.oneself, plain.shows) == (3, True, 2, 2, True)
+    assert (accented.times, accented.numbers, accented.names, accented.oneself) == (3, True, 2, 2)
