@@ -126,8 +126,12 @@ def _leading(events: Sequence[Event], weights: Counter[str]) -> set[str]:
 def _spelling(events: Sequence[Event], wanted: set[str]) -> dict[str, str]:
     """How each of these terms is spelled where it first occurs."""
     spelling: dict[str, str] = {}
+    met: set[str] = set()
     for event in events:
-        for word in _WORD.findall(event.content):
+        # in order, each once
+        words = [word for word in dict.fromkeys(_WORD.findall(event.content)) if word not in met]
+        met.update(words)
+        for word in words:
             for term in _terms_of_word(word):
                 if term in wanted:
                     spelling.setdefault(term, word)
