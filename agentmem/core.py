@@ -35,6 +35,7 @@ from agentmem.read.recall import Recaller
 from agentmem.recall_log import RecallLog
 from agentmem.reembed import WAITING_BATCH, Progress, add_made, embed_missing, reembed
 from agentmem.registry import load, names
+from agentmem.terms import drop_texts
 from agentmem.types import ArchiveReport, Namespace
 from agentmem.write.derive import Deriver
 from agentmem.write.ingest import Ingest
@@ -229,6 +230,12 @@ class Core:
                 add_made(self.store, wiring.embedder, [key for key, _ in rows], made)
         finally:
             self._waiting_lock.release()
+
+    def drop_texts(self) -> None:
+        """Keep no text in this process that was stored or asked about."""
+        self.embedder.clear()
+        self.wiring.recaller.forget_views()
+        drop_texts()
 
     def reindex(self, embedder: str | Embedder | None, progress: Progress | None) -> int:
         """Embed every passage anew; the old vectors serve until all are there."""

@@ -351,8 +351,7 @@ class Memory(Upkeep):
             self._namespace, selection, at=self._core.clock.now(), dry_run=dry_run, vacuum=vacuum
         )
         if not dry_run:
-            self._core.embedder.clear()
-            self._core.wiring.recaller.forget_views()
+            self._core.drop_texts()
         return report
 
     def rebuild(self) -> int:

@@ -84,6 +84,11 @@ def _terms_again(text: str) -> tuple[str, ...]:
     return _terms(text)
 
 
+def drop_texts() -> None:
+    """Keep no text that was met before."""
+    _terms_again.cache_clear()
+
+
 def _terms(text: str) -> tuple[str, ...]:
     words = text.translate(_ASCII).split() if text.isascii() else _WORD.findall(fold(text))
     return tuple(chain.from_iterable(map(_known.__getitem__, words)))

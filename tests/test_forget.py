@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from agentmem import Memory
 from agentmem.errors import InvalidInputError, RecordNotFoundError
 from agentmem.faults import handled
+from agentmem.terms import _terms_again
 
 
 @pytest.fixture
@@ -323,6 +324,15 @@ def test_no_byte_of_what_was_derived_from_it_stays_in_the_files(tmp_path: Path) 
         assert words_in(tmp_path, b"immermann", b"marzipan", b"quackish") == []
         (left,) = memory.episodes()
         assert (left.title, left.refined_by) == ("I walked to the lake.", None)
+
+
+def test_no_analysed_text_stays_in_the_process(filled: Memory) -> None:
+    filled.recall("What must not stay behind?")
+    assert _terms_again.cache_info().currsize > 0
+
+    filled.forget(session="s1")
+
+    assert _terms_again.cache_info().currsize == 0
 
 
 def test_forgetting_twice_is_no_error(filled: Memory) -> None:
