@@ -23,6 +23,10 @@ from postgres_server import (  # noqa: F401 - fixtures for all
 from agentmem import Memory
 from agentmem.clock import ManualClock
 
+# a test collected before those of kernels may import Triton, whose decorators decide at once
+if os.environ.get("AGENTMEM_KERNEL_TESTS", "cpu") == "cpu":
+    os.environ["TRITON_INTERPRET"] = "1"
+
 REPOSITORY = Path(__file__).parents[1]
 
 # the same examples on every run, so that a red test is red for everyone; "hunt" looks further

@@ -1,4 +1,6 @@
-"""Kernels run in Triton's CPU interpreter here; `AGENTMEM_KERNEL_TESTS=cuda` runs the same tests on a GPU instead."""
+"""Kernels run in Triton's CPU interpreter, which `tests/conftest.py` turns on before Triton is imported;
+`AGENTMEM_KERNEL_TESTS=cuda` runs the same tests on a GPU instead.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,6 @@ import os
 import pytest
 
 DEVICE = os.environ.get("AGENTMEM_KERNEL_TESTS", "cpu")
-if DEVICE == "cpu":
-    # before Triton is imported: its decorators decide then
-    os.environ["TRITON_INTERPRET"] = "1"
 torch = pytest.importorskip("torch", reason="the kernels need the extra agentmem[kv]: torch is not installed")
 triton = pytest.importorskip(
     "triton", reason="the kernels need the extra agentmem[kv]: Triton is not installed"
