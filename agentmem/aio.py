@@ -18,7 +18,8 @@ from agentmem.clock import Moment
 from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
 from agentmem.contracts import AsyncBridge, Embedder
 from agentmem.keys import Key
-from agentmem.memory import DEFAULT_BUDGET_TOKENS, DEFAULT_SESSION, Memory
+from agentmem.memory import DEFAULT_SESSION, Memory
+from agentmem.recalling import DEFAULT_BUDGET_TOKENS
 from agentmem.registry import load, names
 from agentmem.types import (
     ArchiveReport,

@@ -19,8 +19,7 @@ from agentmem.errors import InvalidInputError
 from agentmem.keys import Key
 from agentmem.latents import LatentStore
 from agentmem.llm import as_llm
-from agentmem.lookup import positive
-from agentmem.read.gather import ALL_TIERS
+from agentmem.recalling import Recalling
 from agentmem.reembed import reembed
 from agentmem.tokens import as_tokenizer
 from agentmem.types import (
@@ -29,9 +28,7 @@ from agentmem.types import (
     MemoryKind,
     Namespace,
     Note,
-    Recall,
     Receipt,
-    Tier,
 )
 from agentmem.upkeep import Upkeep
 from agentmem.versions import version_key
@@ -39,10 +36,9 @@ from agentmem.write.messages import check_text, read_messages
 from agentmem.write.passages import note_passage
 
 DEFAULT_SESSION = "default"
-DEFAULT_BUDGET_TOKENS = 1000
 
 
-class Memory(Upkeep):
+class Memory(Recalling, Upkeep):
     """A memory in one place, seen through one namespace. Safe to share between threads.
 
     Args:
@@ -242,64 +238,6 @@ class Memory(Upkeep):
             )
 
         return self._core.run(add)
-
-    def recall(
-        self,
-        query: str,
-        *,
-        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
-        at: Moment | None = None,
-        k: int | None = None,
-        tiers: Sequence[Tier] | None = None,
-        explain: bool = False,
-        min_relevance: float = 0.0,
-    ) -> Recall:
-        """The best evidence for a question, packed under a token budget.
-
-        Args:
-            query: the question, in plain words.
-            budget_tokens: `recall.text` never exceeds this by `tokenizer_name`.
-            at: answer as of this moment: later events and facts are left out.
-            k: at most this many items.
-            tiers: only these of `window` (events in no episode yet), `episode`, `semantic`.
-            explain: keep in the trace what was cut, and why, and what speaks for each item.
-            min_relevance: the answer is empty where the chance that memory holds one (`trace.relevance`) is below
-                this; 0 always answers.
-
-        Raises:
-            InvalidInputError: an empty query, or a budget, `k`, tier or chance that makes no sense.
-            BudgetTooSmallError: the budget cannot hold the frame of a context.
-        """
-        self._core.check_open()
-        if not isinstance(query, str) or not query.strip():
-            raise InvalidInputError("the query is empty; ask in plain words")
-        positive(budget_tokens, "budget_tokens")
-        if k is not None:
-            positive(k, "k")
-        wanted = ALL_TIERS if tiers is None else tuple(tiers)
-        if unknown := set(wanted) - set(ALL_TIERS):
-            raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
-        if not 0 <= min_relevance <= 1:
-            raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
-        moment = None if at is None else to_utc(at)
-        self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
-
-        def answer(wiring: Wiring) -> Recall:
-            self._core.embed_waiting(wiring, self._namespace)
-            return wiring.recaller.recall(
-                self._namespace,
-                query,
-                budget_tokens=budget_tokens,
-                at=moment,
-                k=k,
-                tiers=wanted,
-                explain=explain,
-                min_relevance=min_relevance,
-            )
-
-        found = self._core.run(answer)
-        self._core.recall_log.add(self._namespace, found.source_ids, self._core.clock.now())
-        return found
 
     def forget(
         self,

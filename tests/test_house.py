@@ -33,6 +33,7 @@ LAYERS = (
         "reembed",
         "lookup",
         "recall_log",
+        "recalling",
         "upkeep",
         "memory",
         "aio",

@@ -9,7 +9,7 @@ import typer
 from agentmem.cli import render
 from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
 from agentmem.cli.progress import Bar
-from agentmem.memory import DEFAULT_BUDGET_TOKENS
+from agentmem.recalling import DEFAULT_BUDGET_TOKENS
 from agentmem.types import MemoryKind
 
 

@@ -1,202 +1,39 @@
-"""What agentmem asks of the parts it is given: embedder, tokenizer, store, channel.
-
-Each contract says what a caller may rely on. Nothing here does anything.
-"""
+"""What agentmem asks of a store: where memory lives, and all that is ever asked of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from agentmem.contracts.values import (
+    EventMentions,
+    MaintenanceStep,
+    Mention,
+    Passage,
+    PreparedEvent,
+    Progress,
+    Scored,
+    Selection,
+    StoredPassage,
+    Vectors,
+)
 from agentmem.latents import LatentStore
 from agentmem.types import (
     ArchiveReport,
     Edge,
     Entity,
-    EntityKind,
     Episode,
     Event,
     ForgetReport,
     HistoryEntry,
     Lifecycle,
     Namespace,
-    NewEvent,
     Note,
     Stats,
     Tier,
 )
-
-P = ParamSpec("P")
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-Vectors = NDArray[np.float32]
-TextKind = Literal["document", "query"]
-OwnerKind = Literal["event", "memory"]
-Precision = Literal["float32", "int8", "int4", "binary"]
-
-
-class Tokenizer(Protocol):
-    """Counts tokens. `count(a + b) <= count(a) + count(b)` must hold where `a` ends in a newline."""
-
-    @property
-    def name(self) -> str:
-        """What budgets are stated in."""
-
-    def count(self, text: str) -> int:
-        """Tokens in `text`; 0 for the empty string."""
-
-
-class Embedder(Protocol):
-    """Turns texts into unit vectors. Must be deterministic and callable from several threads."""
-
-    @property
-    def name(self) -> str:
-        """Identifies the vector space: two embedders of one name must be interchangeable."""
-
-    @property
-    def dims(self) -> int:
-        """Length of a vector."""
-
-    def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
-        """Unit rows `[len(texts), dims]`, float32. Raises `EmbedderError` where the model fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A span of an event's content (or a whole note), as it is indexed: the unit of ranking."""
-
-    start: int
-    end: int
-    terms: tuple[str, ...]
-    index_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedEvent:
-    """An event ready to store: everything slow (hash, tokens, terms, vectors) already done.
-
-    `embedder` names what made the vectors; where it is named and the store has moved to another one meanwhile,
-    the vectors are not taken. `pieces` are the word pieces of each passage, where the embedder gives them.
-    """
-
-    event: NewEvent
-    content_hash: str
-    token_count: int
-    recorded_at: datetime
-    occurred_at: datetime
-    passages: tuple[Passage, ...]
-    vectors: Vectors | None
-    embedder: str = ""
-    pieces: tuple[Vectors, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A passage's key and a score; higher is better."""
-
-    passage: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage read back with what it belongs to. `seq` is -1 for notes."""
-
-    key: int
-    owner: OwnerKind
-    owner_id: str
-    session: str | None
-    seq: int
-    speaker: str | None
-    content: str
-    span: tuple[int, int] | None
-    kind: str
-    at: datetime
-    source_ids: tuple[str, ...]
-    valid_to: datetime | None = None
-    gaps: tuple[tuple[datetime, datetime], ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The passage's own words, verbatim."""
-        return self.content if self.span is None else self.content[self.span[0] : self.span[1]]
-
-    def holds(self, moment: datetime) -> bool:
-        """Whether it had happened by then and, for a note, was still true: not ended, nor in one of its `gaps`."""
-        if moment < self.at or (self.valid_to is not None and moment >= self.valid_to):
-            return False
-        return not any(start <= moment < end for start, end in self.gaps)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which records a scoped operation is about; the given conditions are all required."""
-
-    ids: tuple[str, ...] | None = None
-    session: str | None = None
-    before: datetime | None = None
-    about: str | None = None
-    everything: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FoundMention:
-    """A name found in an event: its folded form, how it is written, and where it first stands (-1: the speaker)."""
-
-    key: str
-    surface: str
-    kind: EntityKind
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class EventMentions:
-    """What the event at a position names."""
-
-    seq: int
-    mentions: tuple[FoundMention, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """An entity in a passage. `node` is that of the entity, whichever of its names stands there."""
-
-    node: int
-    passage: int
-    event_id: str
-    seq: int
-    kind: EntityKind
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far what is derived follows the events of a namespace, as positions.
-
-    All before `derived` have been read; all before `open` are in an episode; `next` is where the next event will
-    be. `state` is the segmentation's own, and JSON.
-    """
-
-    derived: int
-    open: int
-    next: int
-    state: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenanceStep:
-    """A stretch of vectors that was looked at: how many fell to which precision, and what must be made anew."""
-
-    seen: int
-    lowered: Mapping[Precision, int]
-    rising: int
-    texts: tuple[tuple[int, str], ...]
 
 
 class Store(Protocol):
@@ -427,66 +264,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Flush and release; a second call does nothing."""
-
-
-class Running(Protocol[T_co]):
-    """Code that runs beside the one that asked for it."""
-
-    def result(self) -> T_co:
-        """Wait for what it returns; what it raises is raised here."""
-
-
-class Executor(Protocol):
-    """Runs code beside the code that asks."""
-
-    def submit(self, act: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Running[T]:
-        """Start `act`."""
-
-
-class AsyncBridge(Executor, Protocol):
-    """Lets synchronous code run on an event loop: where the code waits, the loop goes on.
-
-    Everything but `run` is called from code that `run` runs.
-    """
-
-    @property
-    def store(self) -> Store:
-        """The store whose calls wait this way."""
-
-    async def run(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run synchronous code on the running loop."""
-
-    def in_thread(self, act: Callable[[], T]) -> T:
-        """Compute in a thread and wait for it."""
-
-    def lock(self) -> AbstractContextManager[object]:
-        """A lock for code on this loop, which may be held while waiting."""
-
-    def shutdown(self) -> None:
-        """Let the threads go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question as the channels see it. `vector` is None where embedding failed or is not wanted.
-
-    `embedder` names what made the vector.
-    """
-
-    text: str
-    namespace: Namespace
-    terms: tuple[str, ...]
-    vector: Vectors | None
-    at: datetime | None
-    embedder: str = ""
-
-
-class Channel(Protocol):
-    """One way to propose evidence."""
-
-    @property
-    def name(self) -> str:
-        """Shown in traces and used for weights."""
-
-    def propose(self, query: Query, k: int) -> Sequence[Scored]:
-        """At most `k` passages, best first."""
