@@ -8,7 +8,7 @@ from agentmem.clock import Moment, to_utc
 from agentmem.core import Wiring
 from agentmem.errors import InvalidInputError
 from agentmem.lookup import Lookup, positive
-from agentmem.read.gather import ALL_TIERS
+from agentmem.read.request import ALL_TIERS, Request
 from agentmem.types import Recall, Tier
 
 DEFAULT_BUDGET_TOKENS = 1000
@@ -45,40 +45,37 @@ class Recalling(Lookup):
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
-        wanted = _check(query, budget_tokens, k, tiers, min_relevance)
-        moment = None if at is None else to_utc(at)
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance)
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
 
         def answer(wiring: Wiring) -> Recall:
             self._core.embed_waiting(wiring, self._namespace)
-            return wiring.recaller.recall(
-                self._namespace,
-                query,
-                budget_tokens=budget_tokens,
-                at=moment,
-                k=k,
-                tiers=wanted,
-                explain=explain,
-                min_relevance=min_relevance,
-            )
+            return wiring.recaller.recall(request)
 
         found = self._core.run(answer)
         self._core.recall_log.add(self._namespace, found.source_ids, self._core.clock.now())
         return found
 
-
-def _check(
-    query: str, budget_tokens: int, k: int | None, tiers: Sequence[Tier] | None, min_relevance: float
-) -> tuple[Tier, ...]:
-    """The tiers asked for. Raises `InvalidInputError` where a question makes no sense."""
-    if not isinstance(query, str) or not query.strip():
-        raise InvalidInputError("the query is empty; ask in plain words")
-    positive(budget_tokens, "budget_tokens")
-    if k is not None:
-        positive(k, "k")
-    wanted = ALL_TIERS if tiers is None else tuple(tiers)
-    if unknown := set(wanted) - set(ALL_TIERS):
-        raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
-    if not 0 <= min_relevance <= 1:
-        raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
-    return wanted
+    def _request(
+        self,
+        query: str,
+        budget_tokens: int,
+        at: Moment | None,
+        k: int | None,
+        tiers: Sequence[Tier] | None,
+        explain: bool,
+        min_relevance: float,
+    ) -> Request:
+        """What is asked, checked."""
+        if not isinstance(query, str) or not query.strip():
+            raise InvalidInputError("the query is empty; ask in plain words")
+        positive(budget_tokens, "budget_tokens")
+        if k is not None:
+            positive(k, "k")
+        wanted = ALL_TIERS if tiers is None else tuple(tiers)
+        if unknown := set(wanted) - set(ALL_TIERS):
+            raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
+        if not 0 <= min_relevance <= 1:
+            raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
+        moment = None if at is None else to_utc(at)
+        return Request(self._namespace, query, budget_tokens, moment, k, wanted, explain, min_relevance)

@@ -19,7 +19,8 @@ from agentmem.contracts import Embedder
 from agentmem.memory import Memory
 from agentmem.read.features import Ability, Asked, Columns
 from agentmem.read.gate import alike
-from agentmem.read.gather import ALL_TIERS, Gathered
+from agentmem.read.gather import Gathered
+from agentmem.read.request import ALL_TIERS
 
 from .task import Conversation, Dataset, Question
 

@@ -10,9 +10,9 @@ from agentmem.clock import Clock
 from agentmem.contracts import Channel, Executor, Query, Scored, Store, StoredPassage
 from agentmem.read.candidates import Candidate, next_to, visible, with_neighbours
 from agentmem.read.fuse import Fused, fuse
+from agentmem.read.request import ALL_TIERS
 from agentmem.types import ChannelTrace, Namespace, Tier
 
-ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 # how deep each channel is asked at least
 DEPTH = 100
 # so many of the fused list are looked at closely, and so many of those bring their neighbours

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from agentmem.contracts import StoredPassage, Tokenizer
 from agentmem.errors import BudgetTooSmallError
-from agentmem.quote import defuse, frame
+from agentmem.quote import CLOSE, OPEN
 from agentmem.read.candidates import Candidate
+from agentmem.read.layout import HeaderKey, header, header_key, lay_out, line
 from agentmem.types import CutItem, RecalledItem, Tier
 
-_FRAME = frame("")
-_GAP = "[…]"
-# how our own lines begin: a header, a note, a speaker
-_MARKED = re.compile(r"#|- |[^\s:][^:\n]{0,80}:")
+Tiers = Callable[[Sequence[StoredPassage]], Mapping[int, Tier]]
 # how many candidates may be too long for what is left before the rest are not tried
 _PATIENCE = 12
 # measured on held-out conversations: 0.3 to 1.0 do about the same, none does half a point worse
@@ -49,7 +45,7 @@ def pack(
     *,
     budget_tokens: int,
     tokenizer: Tokenizer,
-    tiers: Callable[[Sequence[StoredPassage]], Mapping[int, Tier]],
+    tiers: Tiers,
     k: int | None,
     broad: bool = False,
 ) -> Packed:
@@ -61,44 +57,104 @@ def pack(
     Raises:
         BudgetTooSmallError: the budget cannot hold the frame alone.
     """
-    spent = tokenizer.count(_FRAME)
-    if budget_tokens < spent:
-        raise BudgetTooSmallError(
-            f"budget_tokens={budget_tokens} cannot hold the frame of a context ({spent} tokens); give more"
-        )
+    context = Context(budget_tokens, tokenizer)
+    added = context.add(candidates, k=k, broad=broad)
+    return Packed(context.text + context.ending, items_of(added.taken, tiers), context.tokens, added.cut)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a context grew by: words, the candidates with their tokens (best first); and what was cut."""
+
+    text: str
+    taken: tuple[tuple[Candidate, int], ...]
+    cut: tuple[CutItem, ...]
+
+
+class Context:
+    """A context under a budget. What stands in it stays; more can only be appended.
+
+    Raises:
+        BudgetTooSmallError: the budget cannot hold the frame alone.
+    """
+
+    def __init__(self, budget_tokens: int, tokenizer: Tokenizer) -> None:
+        self.text = ""
+        #: of the text with its ending
+        self.tokens = 0
+        self._budget = budget_tokens
+        self._tokenizer = tokenizer
+        frame = self._with("")
+        if budget_tokens < frame:
+            raise BudgetTooSmallError(
+                f"budget_tokens={budget_tokens} cannot hold the frame of a context ({frame} tokens); give more"
+            )
+
+    @property
+    def ending(self) -> str:
+        """What closes the text as it stands."""
+        return CLOSE if self.text else ""
+
+    def add(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        k: int | None = None,
+        broad: bool = False,
+        share: float = 1.0,
+    ) -> Added:
+        """Append what fits into this share of what is left of the budget; arguments as for `pack`."""
+        spent = self._with("")
+        room = int((self._budget - spent) * share)
+        chosen, cut = _choose(candidates, room, self._tokenizer, k, broad)
+        lines = lay_out([candidate.passage for candidate, _ in chosen])
+        while chosen and (tokens := self._with(lines)) > self._budget:
+            # a tokenizer of the user's own need not be additive
+            candidate, cost = chosen.pop()
+            cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
+            lines = lay_out([candidate.passage for candidate, _ in chosen])
+        if not chosen:
+            return Added("", (), tuple(cut))
+        grown = f"{self._opening}{lines}"
+        self.text, self.tokens = self.text + grown, tokens
+        return Added(grown, tuple(chosen), tuple(cut))
+
+    @property
+    def _opening(self) -> str:
+        return "" if self.text else f"{OPEN}\n"
+
+    def _with(self, lines: str) -> int:
+        """Tokens of the context where it ends after these lines."""
+        return self._tokenizer.count(f"{self.text}{self._opening}{lines}{CLOSE}")
+
+
+def _choose(
+    candidates: Sequence[Candidate], room_tokens: int, tokenizer: Tokenizer, k: int | None, broad: bool
+) -> tuple[list[tuple[Candidate, int]], list[CutItem]]:
+    """Candidates whose lines fit, with their tokens, best first; and the others."""
+    spent = misses = 0
     chosen: list[tuple[Candidate, int]] = []
     cut: list[CutItem] = []
-    headers: set[tuple[str | None, str]] = set()
-    misses = 0
+    headers: set[HeaderKey] = set()
     within, beyond = (candidates, []) if k is None else (candidates[:k], candidates[k:])
     for candidate in _by_worth(within, broad):
         if misses == _PATIENCE:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
-        header = _header_key(candidate.passage)
-        cost = tokenizer.count(_line(candidate.passage) + "\n")
-        extra = 0 if header in headers else tokenizer.count(_header(candidate.passage) + "\n")
-        if spent + cost + extra > budget_tokens:
+        group = header_key(candidate.passage)
+        cost = tokenizer.count(line(candidate.passage) + "\n")
+        extra = 0 if group in headers else tokenizer.count(header(candidate.passage) + "\n")
+        if spent + cost + extra > room_tokens:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
             misses += 1
             continue
         spent += cost + extra
-        headers.add(header)
+        headers.add(group)
         chosen.append((candidate, cost))
     cut.extend(CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in beyond)
     # best first again; the sort is stable
     chosen.sort(key=lambda pair: -pair[0].score)
-    text = _lay_out([candidate.passage for candidate, _ in chosen])
-    tokens = tokenizer.count(text)
-    while tokens > budget_tokens and chosen:
-        # a tokenizer of the user's own need not be additive
-        candidate, cost = chosen.pop()
-        cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
-        text = _lay_out([candidate.passage for candidate, _ in chosen])
-        tokens = tokenizer.count(text)
-    of = tiers([candidate.passage for candidate, _ in chosen])
-    items = tuple(_item(candidate, cost, of[candidate.passage.key]) for candidate, cost in chosen)
-    return Packed(text, items, tokens, tuple(cut))
+    return chosen, cut
 
 
 def _by_worth(candidates: Sequence[Candidate], broad: bool) -> Iterator[Candidate]:
@@ -135,6 +191,12 @@ def _company(candidate: Candidate) -> tuple[tuple[str, str | None], ...]:
     return ("session", candidate.passage.session), ("event", candidate.passage.owner_id)
 
 
+def items_of(taken: Sequence[tuple[Candidate, int]], tiers: Tiers) -> tuple[RecalledItem, ...]:
+    """What a caller is told of candidates that were taken, with the tokens of their lines."""
+    of = tiers([candidate.passage for candidate, _ in taken])
+    return tuple(_item(candidate, tokens, of[candidate.passage.key]) for candidate, tokens in taken)
+
+
 def _item(candidate: Candidate, tokens: int, tier: Tier) -> RecalledItem:
     passage = candidate.passage
     return RecalledItem(
@@ -151,47 +213,3 @@ def _item(candidate: Candidate, tokens: int, tier: Tier) -> RecalledItem:
         speaker=passage.speaker,
         session=passage.session,
     )
-
-
-def _lay_out(passages: Sequence[StoredPassage]) -> str:
-    if not passages:
-        return ""
-    groups: dict[tuple[str | None, str], list[StoredPassage]] = {}
-    for passage in sorted(passages, key=_reading_order):
-        groups.setdefault(_header_key(passage), []).append(passage)
-    lines = []
-    for group in groups.values():
-        lines.append(_header(group[0]))
-        lines.extend(_line(passage) for passage in group)
-    return frame("\n".join(lines))
-
-
-def _reading_order(passage: StoredPassage) -> tuple[bool, datetime, int, int]:
-    return (passage.owner == "event", passage.at, passage.seq, passage.span[0] if passage.span else 0)
-
-
-def _header_key(passage: StoredPassage) -> tuple[str | None, str]:
-    return passage.session, "" if passage.owner == "memory" else f"{passage.at:%Y-%m-%d}"
-
-
-def _header(passage: StoredPassage) -> str:
-    if passage.owner == "memory":
-        return "# known"
-    return f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}"
-
-
-def _line(passage: StoredPassage) -> str:
-    if passage.owner == "memory":
-        return defuse(f"- {_inside(passage.text)} (since {passage.at.day} {passage.at:%B %Y})")
-    text = passage.text
-    if passage.span is not None:
-        start, end = passage.span
-        text = f"{_GAP if start else ''}{text.strip()}{_GAP if end < len(passage.content) else ''}"
-    speaker = " ".join((passage.speaker or "").split())
-    return defuse(f"{speaker}: {_inside(text)}")
-
-
-def _inside(text: str) -> str:
-    """The text with lines indented that could pass for a header, a note or another speaker's turn."""
-    first, *rest = text.split("\n")
-    return "\n".join((first, *(f"  {line}" if _MARKED.match(line) else line for line in rest)))

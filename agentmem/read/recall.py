@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentmem.clock import Clock
-from agentmem.contracts import Channel, Embedder, Executor, Query, Store, Tokenizer
+from agentmem.contracts import Channel, Embedder, Executor, Query, Store, StoredPassage, Tokenizer
 from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
 from agentmem.read.gate import LEAST_POOL, alike, signs
-from agentmem.read.gather import ALL_TIERS, Gathered, Gatherer
-from agentmem.read.pack import pack
+from agentmem.read.gather import Gathered, Gatherer
+from agentmem.read.pack import Packed, pack
 from agentmem.read.pool import Pool, make_pool
 from agentmem.read.query import analyse
+from agentmem.read.request import ALL_TIERS, Request
 from agentmem.read.views import Views
 from agentmem.terms import terms
 from agentmem.types import ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
@@ -47,63 +48,67 @@ class Recaller:
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._gatherer = Gatherer(store, channels, executor, clock)
         self._clock = clock
         self._views = Views()
         # read at the opening, so that no first question waits for them, or finds them out of reach
         self._combiners, self._gates = combiners(), gates()
 
-    def recall(
-        self,
-        namespace: Namespace,
-        text: str,
-        *,
-        budget_tokens: int,
-        at: datetime | None,
-        k: int | None,
-        tiers: tuple[Tier, ...],
-        explain: bool,
-        min_relevance: float,
-    ) -> Recall:
-        """The best evidence for `text` within the budget; nothing where that is not likely to be any."""
+    def recall(self, request: Request) -> Recall:
+        """The best evidence within the budget; nothing where that is not likely to be any."""
         start = perf_counter()
-        asked = self.ask(text, at)
+        asked = self.ask(request.text, request.at)
         embed_seconds = perf_counter() - start
-        useful = max(min(budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (k or 0))
-        gathered = self.gather(namespace, asked, at, tiers, useful)
-        weighed = self._weigh(namespace, asked, gathered)
-        gate = _gate(weighed, tiers, min_relevance)
-        candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
+        found = self.find(request, asked)
         packed = pack(
-            candidates,
-            budget_tokens=budget_tokens,
-            tokenizer=self._tokenizer,
-            tiers=partial(self._gatherer.tiers, namespace),
-            k=k,
+            found.candidates,
+            budget_tokens=request.budget_tokens,
+            tokenizer=self.tokenizer,
+            tiers=partial(self.tiers, request.namespace),
+            k=request.k,
             broad=asked.analysis.broad,
         )
-        analysis = asked.analysis
+        return self.answer(request, found, packed, embed_seconds, perf_counter() - start)
+
+    def find(self, request: Request, asked: Asked) -> Found:
+        """Everything that may be packed, best first; where `asked` has no vector, by words alone."""
+        useful = max(min(request.budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (request.k or 0))
+        gathered = self.gather(request.namespace, asked, request.at, request.tiers, useful)
+        weighed = self._weigh(request.namespace, asked, gathered)
+        gate = _gate(weighed, request.tiers, request.min_relevance)
+        candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
+        return Found(asked, gathered, weighed, gate, candidates, folded)
+
+    def answer(
+        self, request: Request, found: Found, packed: Packed, embed_seconds: float, seconds: float
+    ) -> Recall:
+        """What was packed, with how it came about."""
+        analysis, gate, weighed = found.asked.analysis, found.gate, found.weighed
         trace = Trace(
-            query=text,
-            tiers=tiers if gate.opens else (),
+            query=request.text,
+            tiers=request.tiers if gate.opens else (),
             gate=gate.why,
             embed_seconds=embed_seconds,
-            seconds=perf_counter() - start,
-            channels=gathered.traces,
-            candidates=len(candidates),
-            folded=folded,
-            budget_tokens=budget_tokens,
+            seconds=seconds,
+            channels=found.gathered.traces,
+            candidates=len(found.candidates),
+            folded=found.folded,
+            budget_tokens=request.budget_tokens,
             tokens=packed.tokens,
-            cut=packed.cut if explain else (),
+            cut=packed.cut if request.explain else (),
             relevance=weighed.relevance,
             question=QuestionTrace(
                 analysis.kind, analysis.tense, tuple(span.words for span in analysis.spans), analysis.broad
             ),
             weights=weighed.ability,
-            reasons=_reasons(packed.items, gathered, weighed) if explain else (),
+            reasons=_reasons(packed.items, found.gathered, weighed) if request.explain else (),
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
+
+    def tiers(self, namespace: Namespace, passages: Sequence[StoredPassage]) -> Mapping[int, Tier]:
+        """The tier of each passage by its key."""
+        return self._gatherer.tiers(namespace, passages)
 
     def ask(self, text: str, at: datetime | None) -> Asked:
         """The question analysed, in terms, and embedded where that works."""
@@ -163,6 +168,17 @@ class _Weighed(NamedTuple):
 class _Gated(NamedTuple):
     opens: bool
     why: str
+
+
+class Found(NamedTuple):
+    """What a question found: `candidates` without duplicates, best first, and how they came about."""
+
+    asked: Asked
+    gathered: Gathered
+    weighed: _Weighed
+    gate: _Gated
+    candidates: list[Candidate]
+    folded: int
 
 
 def _gate(weighed: _Weighed, tiers: tuple[Tier, ...], least: float) -> _Gated:

@@ -1,0 +1,24 @@
+"""What one recall is asked, checked before it comes here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentmem.types import Namespace, Tier
+
+ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question with its limits; see `Memory.recall` for what they mean."""
+
+    namespace: Namespace
+    text: str
+    budget_tokens: int
+    at: datetime | None = None
+    k: int | None = None
+    tiers: tuple[Tier, ...] = ALL_TIERS
+    explain: bool = False
+    min_relevance: float = 0.0
