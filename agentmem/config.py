@@ -35,6 +35,9 @@ def store_url(place: str | Path | None) -> str:
         )
     if place == ":memory:":
         return "sqlite://"
+    if place.startswith("postgres://"):
+        # libpq's other name for the same
+        return "postgresql" + place.removeprefix("postgres")
     return place if "://" in place else _file_url(place)
 
 

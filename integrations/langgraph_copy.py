@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from langgraph.store.base import BaseStore, PutOp, SearchOp
+from langgraph.store.base import BaseStore, Item, PutOp, SearchOp
 
 _PAGE = 200
+_GROWTH = 8
 
 
 def copy_items(source: BaseStore, target: BaseStore, prefix: tuple[str, ...] = ()) -> int:
@@ -15,19 +16,24 @@ def copy_items(source: BaseStore, target: BaseStore, prefix: tuple[str, ...] = (
     """
     done = 0
     for namespace in _namespaces(source, prefix):
-        offset = 0
-        while True:
-            # one namespace at a time, since few stores page stably over many
-            page = source.batch([SearchOp(namespace, None, _PAGE, offset, None, False)])[0]
-            assert isinstance(page, list)
-            items = [item for item in page if not isinstance(item, tuple)]
-            own = [item for item in items if item.namespace == namespace]
-            target.batch([PutOp(item.namespace, item.key, item.value) for item in own])
-            done += len(own)
-            offset += len(items)
-            if len(items) < _PAGE:
-                break
+        items = _items(source, namespace)
+        for start in range(0, len(items), _PAGE):
+            page = items[start : start + _PAGE]
+            target.batch([PutOp(item.namespace, item.key, item.value) for item in page])
+        done += len(items)
     return done
+
+
+def _items(source: BaseStore, namespace: tuple[str, ...]) -> list[Item]:
+    """All items of this very namespace, in one answer: a store that orders by time alone loses some between pages."""
+    limit = _PAGE
+    while True:
+        answer = source.batch([SearchOp(namespace, None, limit, 0, None, False)])[0]
+        assert isinstance(answer, list)
+        items = [item for item in answer if not isinstance(item, tuple)]
+        if len(items) < limit:
+            return [item for item in items if item.namespace == namespace]
+        limit *= _GROWTH
 
 
 def _namespaces(source: BaseStore, prefix: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -86,6 +86,13 @@ class AgentMemStore(BaseStore):
                 self._opened.close()
             raise
 
+    @classmethod
+    def from_conn_string(
+        cls, conn_string: str, *, index: Mapping[str, Any] | None = None, ttl: TTLConfig | None = None
+    ) -> Self:
+        """The constructor under the name it has in LangGraph's own stores, for `with` and `async with` alike."""
+        return cls(conn_string, index=index, ttl=ttl)
+
     def _bind(self, dims: int) -> None:
         if not self._bound:
             self._items.bind(dims, self._index.name)
@@ -128,6 +135,9 @@ class AgentMemStore(BaseStore):
     def setup(self) -> None:
         """Nothing is left to set up: the constructor did. Here for code written for LangGraph's own stores."""
 
+    async def asetup(self) -> None:
+        """`setup`, for code that awaits it."""
+
     def sweep_ttl(self) -> int:
         """Remove expired items now; returns how many. Every write also removes some."""
         self._check_open()
@@ -144,6 +154,14 @@ class AgentMemStore(BaseStore):
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
         """End the sweeping; True where it has ended within `timeout` seconds."""
         return self._sweeper.stop(timeout)
+
+    async def astart_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
+        """`start_ttl_sweeper`, for code that awaits it; the sweeping has a thread of its own either way."""
+        return self.start_ttl_sweeper(sweep_interval_minutes)
+
+    async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """`stop_ttl_sweeper`, without holding up the event loop."""
+        return await asyncio.to_thread(self.stop_ttl_sweeper, timeout)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -172,7 +190,7 @@ class AgentMemStore(BaseStore):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        await asyncio.to_thread(self.close)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

@@ -22,10 +22,14 @@ OPERATORS = ("$eq", "$ne", *_ORDER)
 
 
 def check(wanted: Mapping[str, Any]) -> None:
-    """Raise `InvalidInputError` for an operator that is not known, before anything is read."""
+    """Raise `InvalidInputError` for a field or an operator that makes no sense, before anything is read."""
     if not isinstance(wanted, Mapping):
         raise InvalidInputError(f"a filter is a dict such as {{'status': 'active'}}, not {wanted!r}")
     for field, value in wanted.items():
+        if not isinstance(field, str) or "" in field.split("."):
+            raise InvalidInputError(
+                f"Invalid filter key {field!r}: a filter names a field, or the path to one as in 'meta.stars'"
+            )
         if _is_operator(field):
             raise InvalidInputError(
                 f"cannot filter by {field!r}; operators stand below a field, as in {{'stars': {{'$gt': 3}}}}, and "

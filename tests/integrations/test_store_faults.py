@@ -212,6 +212,16 @@ def test_8977_an_item_of_many_texts_pushes_no_other_out_of_the_page(indexed: Any
     assert keys(indexed.search(DOCS, query="red", limit=2)) == ["many", "other"]
 
 
+def test_8871_pages_go_on_among_items_that_are_not_indexed(indexed: Any) -> None:
+    indexed.put(DOCS, "scored", {"text": "red"})
+    for key in "abc":
+        indexed.put(DOCS, key, {"text": "red"}, index=False)
+
+    pages = [keys(indexed.search(DOCS, query="red", limit=1, offset=offset)) for offset in range(5)]
+
+    assert pages == [["scored"], ["a"], ["b"], ["c"], []]
+
+
 def test_9033_no_fields_means_that_nothing_is_indexed_by_default(open_store: Open) -> None:
     store = open_store(index={"dims": 6, "embed": count_words, "fields": []})
     store.put(DOCS, "plain", {"text": "red"})

@@ -19,7 +19,7 @@ def docs(store: Any) -> Any:
     store.put(DOCS, "ten", {"n": 10, "kind": "note", "meta": {"stars": 3.5}, "flag": True})
     store.put(DOCS, "half", {"n": 9.5, "kind": "mail", "meta": {"stars": None}, "flag": 1})
     store.put(DOCS, "word", {"n": "high", "kind": "mail", "at": "2024-05-01"})
-    store.put(DOCS, "bare", {"a.b": 1, "at": "2023-01-31"})
+    store.put(DOCS, "bare", {"a.b": 1, "at": "2023-01-31", "the kind": "note"})
     return store
 
 
@@ -61,6 +61,9 @@ def docs(store: Any) -> Any:
         ({"meta.by.name": "Ann"}, ["two"]),
         ({"a.b": 1}, ["bare"]),
         ({"kind.deeper": "note"}, []),
+        ({"kind' OR '1'='1": "note"}, []),
+        ({"kind": "note' OR '1'='1"}, []),
+        ({"the kind": "note"}, ["bare"]),
         ({"tags": ["a", "b"]}, ["two"]),
         ({"tags": ("a", "b")}, ["two"]),
         ({"tags": ["b", "a"]}, []),
@@ -77,7 +80,18 @@ def test_a_filter_finds_just_what_passes(docs: Any, wanted: dict[str, Any] | Non
 
 @pytest.mark.parametrize(
     "wanted",
-    [{"n": {"$near": 1}}, {"n": {"$gt": 1, "plain": 2}}, {"meta": {"stars": {"$in": [1]}}}, "n = 2"],
+    [
+        {"n": {"$near": 1}},
+        {"n": {"$gt": 1, "plain": 2}},
+        {"meta": {"stars": {"$in": [1]}}},
+        "n = 2",
+        {"": 1},
+        {"meta.": 5},
+        {"meta": {".stars": 5}},
+        {1: "one"},
+        {None: "none"},
+        {"kind') = 'note' OR '1'='1' OR json_extract(value, '$.": "mail"},
+    ],
     ids=repr,
 )
 def test_a_filter_that_makes_no_sense_is_refused_even_where_there_is_nothing_to_filter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -357,6 +358,29 @@ def test_an_asynchronous_block_closes_the_store(place: Any) -> None:
 
     with pytest.raises(ClosedError):
         store.get(USER, "diet")
+
+
+def test_a_store_opens_and_closes_as_langgraphs_own_do(database: Path) -> None:
+    with AgentMemStore.from_conn_string(f"sqlite:///{database}", ttl={"default_ttl": 5}) as store:
+        store.setup()
+        store.put(USER, "diet", {"n": 1})
+
+    async def use() -> Any:
+        async with AgentMemStore.from_conn_string(f"sqlite:///{database}") as store:
+            await store.asetup()
+            return await store.aget(USER, "diet")
+
+    assert asyncio.run(use()).value == {"n": 1}
+
+
+def test_postgres_is_another_name_for_postgresql_in_a_url(emptied_database: str) -> None:
+    with AgentMemStore("postgres:" + emptied_database.partition(":")[2]) as store:
+        store.put(USER, "diet", {"n": 1})
+
+        assert store.url.startswith("postgresql")
+
+    with AgentMemStore(emptied_database) as again:
+        assert again.get(USER, "diet").value == {"n": 1}
 
 
 def test_many_asynchronous_calls_may_run_at_once(store: Any, open_store: Open) -> None:

@@ -180,6 +180,16 @@ def test_a_sweeper_works_in_the_background_until_it_is_stopped(database: Path) -
         assert running.done()
 
 
+def test_a_sweeper_is_started_and_stopped_from_an_event_loop(database: Path) -> None:
+    async def use() -> bool:
+        async with AgentMemStore(database) as store:
+            await store.aput(NOTES, "gone", {}, ttl=0)
+            running = await store.astart_ttl_sweeper(0.0001)
+            return await store.astop_ttl_sweeper(timeout=10) and running.done()
+
+    assert asyncio.run(use())
+
+
 def test_closing_ends_the_sweeper(database: Path) -> None:
     store = AgentMemStore(database, ttl={"sweep_interval_minutes": 60})
     running = store.start_ttl_sweeper()
