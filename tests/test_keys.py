@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,31 +91,43 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         secret_key(from_file(tmp_path / "absent"))
 
 
-def test_a_key_is_taken_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def drawer() -> Iterator[None]:
+    """A keyring in memory in place of the system's, with one entry of alice's."""
     keyring = pytest.importorskip("keyring", reason="the extra 'encryption' is not installed")
     backend = pytest.importorskip("keyring.backend")
 
     class Drawer(backend.KeyringBackend):  # type: ignore[misc, name-defined]
-        """A keyring of one entry."""
-
         priority = 1
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.entries: dict[tuple[str, str], str] = {}
+
         def get_password(self, service: str, username: str) -> str | None:
-            return "from the drawer" if (service, username) == ("agentmem", "alice") else None
+            return self.entries.get((service, username))
 
         def set_password(self, service: str, username: str, password: str) -> None:
-            raise NotImplementedError
+            self.entries[service, username] = password
 
     before = keyring.get_keyring()
     keyring.set_keyring(Drawer())
+    keyring.set_password("agentmem", "alice", "from the drawer")
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("drawer")
+def test_a_key_is_taken_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_KEYRING", "agentmem/alice")
 
-    try:
-        found = find_key(None)
-        with pytest.raises(EncryptionKeyError, match="no entry for 'bob'"):
-            secret_key(from_keyring("agentmem", "bob"))
-    finally:
-        keyring.set_keyring(before)
+    found = find_key(None)
 
     assert found is not None
     assert found.same_as(secret_key("from the drawer"))
+
+
+@pytest.mark.usefixtures("drawer")
+def test_an_entry_that_the_keyring_lacks_is_named() -> None:
+    with pytest.raises(EncryptionKeyError, match="no entry for 'bob'"):
+        secret_key(from_keyring("agentmem", "bob"))

@@ -3,7 +3,9 @@
     python -P tests/stores/schemas/write.py DATABASE [PG_DUMP]
 
 DATABASE is a new SQLite file, or the URL of an empty PostgreSQL schema, to be dumped with that PG_DUMP. The life in it
-uses only what every version of agentmem has. 0002 was never anybody's newest; its store is that of 0001, migrated.
+uses only what every version of agentmem has. Each dump is whole, so two of them share most lines: what an old release
+left behind must not change with what a later one leaves.
+0002 was never anybody's newest; its store is that of 0001, migrated.
 """
 
 from __future__ import annotations
