@@ -9,13 +9,17 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 from .namespaces import NamespaceRow
 
 K1 = 1.2
 B = 0.75
-# beyond this many postings the commonest terms only re-score what rarer ones proposed
+# beyond this many postings common terms only re-score what rarer ones proposed
 MAX_POSTINGS = 10_000
+# where every term is that common, so many of the newest passages with the rarest are scored; those that have another
+# of the terms, too, if there are enough of them
+NEWEST = 1_000
 # so many proposals are scored in full, however few are asked for
 HEAD = 200
 # a sum of floats depends on its order, which is each database's own: what is equal but for that is a tie
@@ -47,15 +51,15 @@ def score(words: Sequence[str], weight_of: Mapping[str, float], mean: float) -> 
 
 
 def affordable(frequencies: Mapping[str, int]) -> list[str]:
-    """The rarest terms, at least one, within the limit of postings to read."""
-    chosen: list[str] = []
-    postings = 0
-    for term, n in sorted(frequencies.items(), key=lambda pair: (pair[1], pair[0])):
-        postings += n
-        if chosen and postings > MAX_POSTINGS:
-            break
-        chosen.append(term)
-    return chosen
+    """The rarest terms within the limit of postings to read; none where every term is beyond it."""
+    ordered = by_rarity(frequencies)
+    postings = accumulate(frequencies[term] for term in ordered)
+    return [term for term, total in zip(ordered, postings, strict=True) if total <= MAX_POSTINGS]
+
+
+def by_rarity(frequencies: Mapping[str, int]) -> list[str]:
+    """The terms, rarest first."""
+    return sorted(frequencies, key=lambda term: (frequencies[term], term))
 
 
 class Frequencies:

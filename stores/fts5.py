@@ -8,9 +8,10 @@ frequencies and lengths, since FTS5's are of the whole file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from agentmem.contracts import Scored
@@ -26,6 +27,8 @@ _FREQUENCIES = text("SELECT term, doc FROM lexical_vocabulary WHERE term IN :ter
 _PROPOSE = text(
     "SELECT rowid, terms FROM lexical WHERE lexical MATCH :match ORDER BY bm25(lexical) LIMIT :limit"
 )
+# without bm25(), which would read the whole posting list of every term
+_NEWEST = text("SELECT rowid, terms FROM lexical WHERE lexical MATCH :match ORDER BY rowid DESC LIMIT :limit")
 
 _UNINDEXED = text("SELECT pk FROM passages WHERE terms > 0 AND pk NOT IN (SELECT rowid FROM lexical) LIMIT 3")
 _ORPHANS = text("SELECT rowid FROM lexical WHERE rowid NOT IN (SELECT pk FROM passages) LIMIT 3")
@@ -108,10 +111,9 @@ class Fts5Search:
         frequencies = self._frequencies.of(namespace, list(wanted), count)
         if not frequencies or not namespace.passages:
             return []
-        match = " OR ".join(f'"{term}"' for term in bm25.affordable(frequencies))
-        rows = connection.execute(_PROPOSE, {"match": match, "limit": max(k, bm25.HEAD)}).all()
         weights = bm25.weights(wanted, frequencies, namespace)
         mean = bm25.mean_length(namespace)
+        rows = _propose(connection, frequencies, max(k, bm25.HEAD))
         scored = [Scored(key, bm25.score(words.split(" "), weights, mean)) for key, words in rows]
         scored.sort(key=lambda hit: (-hit.score, hit.passage))
         return scored[:k]
@@ -134,3 +136,23 @@ class Fts5Search:
             if "malformed" in str(error.orig):
                 found.append(f"the full-text index is damaged ({error.orig})")
         return found
+
+
+def _propose(
+    connection: Connection, frequencies: Mapping[str, int], limit: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Passages `(key, terms)` to be scored."""
+    rare = bm25.affordable(frequencies)
+    if rare:
+        return connection.execute(_PROPOSE, {"match": _any(rare), "limit": limit}).all()
+    rarest, *others = bm25.by_rarity(frequencies)
+    if others:
+        match = f"{_any([rarest])} AND ({_any(others)})"
+        rows = connection.execute(_NEWEST, {"match": match, "limit": bm25.NEWEST}).all()
+        if len(rows) >= limit:
+            return rows
+    return connection.execute(_NEWEST, {"match": _any([rarest]), "limit": bm25.NEWEST}).all()
+
+
+def _any(terms: Sequence[str]) -> str:
+    return " OR ".join(f'"{term}"' for term in terms)

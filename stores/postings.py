@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Double, Integer, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Double, Integer, Text, TextClause, bindparam, text
 
 from agentmem.contracts import Scored
 
@@ -35,36 +36,58 @@ _COUNT = text(
 _SCORE = (
     "sum(wanted.weight * postings.n * :gain / (postings.n + :k1 * (1 - :b + :b * postings.length / :mean)))"
 )
-_MATCH = text(
-    f"""
-    WITH proposed AS MATERIALIZED (
-        SELECT passage_pk, {_SCORE} AS score
-        FROM unnest(:rare, :rare_weights) AS wanted(term, weight)
-        JOIN postings ON namespace_pk = :namespace AND postings.term = wanted.term
-        GROUP BY passage_pk ORDER BY score DESC, passage_pk LIMIT :head
-    ), rescored AS (
-        SELECT passage_pk, {_SCORE} AS score
-        FROM unnest(:common, :common_weights) AS wanted(term, weight)
-        CROSS JOIN proposed
-        JOIN postings USING (passage_pk)
+_RARE = f"""
+    SELECT passage_pk, {_SCORE} AS score
+    FROM unnest(:rare, :rare_weights) AS wanted(term, weight)
+    JOIN postings ON namespace_pk = :namespace AND postings.term = wanted.term
+    GROUP BY passage_pk ORDER BY score DESC, passage_pk LIMIT :head
+"""
+_NEWEST = f"""
+    SELECT passage_pk, {_SCORE} AS score
+    FROM unnest(:rare, :rare_weights) AS wanted(term, weight)
+    CROSS JOIN LATERAL (
+        SELECT passage_pk, n, length FROM postings
         WHERE namespace_pk = :namespace AND postings.term = wanted.term
-        GROUP BY passage_pk
+        AND (NOT :together OR EXISTS (
+            SELECT 1 FROM postings AS other
+            WHERE other.namespace_pk = :namespace AND other.passage_pk = postings.passage_pk
+            AND other.term = ANY(:common)
+        ))
+        ORDER BY passage_pk DESC LIMIT :newest
+    ) AS postings
+    GROUP BY passage_pk ORDER BY score DESC, passage_pk LIMIT :head
+"""
+
+
+def _match(proposing: str) -> TextClause:
+    return text(
+        f"""
+        WITH proposed AS MATERIALIZED ({proposing}), rescored AS (
+            SELECT passage_pk, {_SCORE} AS score
+            FROM unnest(:common, :common_weights) AS wanted(term, weight)
+            CROSS JOIN proposed
+            JOIN postings USING (passage_pk)
+            WHERE namespace_pk = :namespace AND postings.term = wanted.term
+            GROUP BY passage_pk
+        )
+        SELECT passage_pk,
+            round((proposed.score + coalesce(rescored.score, 0)) * {10**bm25.DECIMALS}) / {10**bm25.DECIMALS} AS total
+        FROM proposed LEFT JOIN rescored USING (passage_pk)
+        ORDER BY total DESC, passage_pk
+        """
+    ).bindparams(
+        bindparam("rare", type_=_TERMS),
+        bindparam("rare_weights", type_=ARRAY(Double)),
+        bindparam("common", type_=_TERMS),
+        bindparam("common_weights", type_=ARRAY(Double)),
+        bindparam("gain", value=bm25.K1 + 1, type_=Double),
+        bindparam("k1", value=bm25.K1, type_=Double),
+        bindparam("b", value=bm25.B, type_=Double),
+        bindparam("mean", type_=Double),
     )
-    SELECT passage_pk,
-        round((proposed.score + coalesce(rescored.score, 0)) * {10**bm25.DECIMALS}) / {10**bm25.DECIMALS} AS total
-    FROM proposed LEFT JOIN rescored USING (passage_pk)
-    ORDER BY total DESC, passage_pk LIMIT :k
-    """
-).bindparams(
-    bindparam("rare", type_=_TERMS),
-    bindparam("rare_weights", type_=ARRAY(Double)),
-    bindparam("common", type_=_TERMS),
-    bindparam("common_weights", type_=ARRAY(Double)),
-    bindparam("gain", value=bm25.K1 + 1, type_=Double),
-    bindparam("k1", value=bm25.K1, type_=Double),
-    bindparam("b", value=bm25.B, type_=Double),
-    bindparam("mean", type_=Double),
-)
+
+
+_MATCH_RARE, _MATCH_NEWEST = _match(_RARE), _match(_NEWEST)
 _RULES = {
     "terms are indexed of passage {}, which is gone": (
         "SELECT DISTINCT passage_pk FROM postings WHERE NOT EXISTS (SELECT 1 FROM passages "
@@ -118,21 +141,26 @@ class PostingsSearch:
             return []
         weights = bm25.weights(wanted, frequencies, namespace)
         rare = bm25.affordable(frequencies)
-        common = [term for term in weights if term not in rare]
-        rows = connection.execute(
-            _MATCH,
-            {
-                "namespace": namespace.pk,
-                "rare": rare,
-                "rare_weights": [weights[term] for term in rare],
-                "common": common,
-                "common_weights": [weights[term] for term in common],
-                "mean": bm25.mean_length(namespace),
-                "head": max(k, bm25.HEAD),
-                "k": k,
-            },
-        )
-        return [Scored(row.passage_pk, row.total) for row in rows]
+        proposing = rare or bm25.by_rarity(frequencies)[:1]
+        common = [term for term in weights if term not in proposing]
+        head = max(k, bm25.HEAD)
+        given: dict[str, Any] = {
+            "namespace": namespace.pk,
+            "rare": proposing,
+            "rare_weights": [weights[term] for term in proposing],
+            "common": common,
+            "common_weights": [weights[term] for term in common],
+            "mean": bm25.mean_length(namespace),
+            "head": head,
+        }
+        if rare:
+            rows = connection.execute(_MATCH_RARE, given).all()
+        else:
+            given["newest"] = bm25.NEWEST
+            rows = connection.execute(_MATCH_NEWEST, {**given, "together": bool(common)}).all()
+            if len(rows) < head and common:
+                rows = connection.execute(_MATCH_NEWEST, {**given, "together": False}).all()
+        return [Scored(row.passage_pk, row.total) for row in rows[:k]]
 
     def faults(self, connection: Connection) -> list[str]:
         """Where postings say other than the passages."""

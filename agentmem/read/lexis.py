@@ -6,11 +6,8 @@ looks closer. Axes: `N` passages, `Q` distinct terms of the question.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +18,17 @@ K1 = 1.2
 B = 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Bag:
-    """How often each term occurs in a text, and how many terms it has."""
+# how often each term occurs in a text
+Bag = Mapping[str, int]
 
-    counts: Mapping[str, int]
-    length: int
 
-    @classmethod
-    def of(cls, words: Sequence[str]) -> Self:
-        """The bag of these terms."""
-        # a plain dict: a `Counter` answers for what it lacks, slowly
-        return cls(dict(Counter(words)), len(words))
-
-    def with_more(self, words: Sequence[str]) -> Bag:
-        """The bag of these terms and more."""
-        counts = dict(self.counts)
-        for word in words:
-            counts[word] = counts.get(word, 0) + 1
-        return Bag(counts, self.length + len(words))
+def bag(words: Sequence[str], more_than: Bag | None = None) -> dict[str, int]:
+    """The bag of these terms, and of those of another."""
+    # a plain dict: a `Counter` answers for what it lacks, slowly
+    counts = dict(more_than or {})
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    return counts
 
 
 class Matches:
@@ -48,12 +37,12 @@ class Matches:
     def __init__(self, wanted: Sequence[str], bags: Sequence[Bag]) -> None:
         self.counts = np.zeros((len(bags), len(wanted)))
         places = {term: place for place, term in enumerate(wanted)}
-        for row, bag in enumerate(bags):
+        for row, counts in enumerate(bags):
             # most terms are in few passages
-            for term in places.keys() & bag.counts.keys():
-                self.counts[row, places[term]] = bag.counts[term]
+            for term in places.keys() & counts.keys():
+                self.counts[row, places[term]] = counts[term]
         self.present = (self.counts > 0).astype(np.float64)
-        self._lengths = np.array([bag.length for bag in bags], dtype=np.float64)
+        self._lengths = np.array([sum(counts.values()) for counts in bags], dtype=np.float64)
         found = self.present.sum(axis=0)
         self._rarity = np.log1p((len(bags) - found + 0.5) / (found + 0.5))
 

@@ -10,11 +10,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from agentmem.clock import day_text
 from agentmem.contracts import StoredPassage
 from agentmem.read.candidates import saying
-from agentmem.read.lexis import Bag
+from agentmem.read.lexis import Bag, bag
 from agentmem.terms import terms
 
 # in lower case, as ASCII is found in a third of the time that ignoring case takes
@@ -54,10 +56,13 @@ class View:
     oneself: int
 
 
+_rest = attrgetter(*View.__slots__[2:])
+
+
 def view(passage: StoredPassage) -> View:
     """The view of one passage."""
     text = passage.text
-    said = Bag.of(terms(text))
+    said = bag(terms(text))
     words = text.partition(_IMAGE)[0]
     lower = text.casefold()
     if text.isascii():
@@ -66,7 +71,7 @@ def view(passage: StoredPassage) -> View:
         times, number, caseless = _ANY_TIMES, _ANY_NUMBER, words
     return View(
         said=said,
-        indexed=said.with_more(terms(f"{passage.speaker or ''} {day_text(passage.at)}")),
+        indexed=bag(terms(f"{passage.speaker or ''} {day_text(passage.at)}"), more_than=said),
         lower=lower,
         saying=saying(text),
         words=len(text.split()),
@@ -81,6 +86,23 @@ def view(passage: StoredPassage) -> View:
     )
 
 
+# the owner, then a view laid out flat. The garbage collector lets go of tuples of strings and numbers, and would stop
+# a recall for a tenth of a second to look into twenty thousand views
+_Packed = tuple[Any, ...]
+
+
+def _packed(owner_id: str, made: View) -> _Packed:
+    said, indexed = made.said, made.indexed
+    return owner_id, tuple(said), tuple(said.values()), tuple(indexed), tuple(indexed.values()), *_rest(made)
+
+
+def _unpacked(packed: _Packed) -> View:
+    _, said, said_often, indexed, indexed_often, *rest = packed
+    return View(
+        dict(zip(said, said_often, strict=True)), dict(zip(indexed, indexed_often, strict=True)), *rest
+    )
+
+
 class Views:
     """Views of the `most` passages seen last, least recently used first out. Safe to share between threads."""
 
@@ -89,7 +111,7 @@ class Views:
 
     def __init__(self, most: int = _KEEP) -> None:
         self._most = most
-        self._kept: OrderedDict[int, tuple[str, View]] = OrderedDict()
+        self._kept: OrderedDict[int, _Packed] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, passages: Sequence[StoredPassage]) -> list[View]:
@@ -108,11 +130,11 @@ class Views:
         if kept is None or kept[0] != passage.owner_id:
             return None
         self._kept.move_to_end(passage.key)
-        return kept[1]
+        return _unpacked(kept)
 
     def _keep(self, passages: Sequence[StoredPassage], views: Sequence[View]) -> None:
         for passage, made in zip(passages, views, strict=True):
-            self._kept[passage.key] = (passage.owner_id, made)
+            self._kept[passage.key] = _packed(passage.owner_id, made)
             self._kept.move_to_end(passage.key)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 import pytest
+from agentmem.stores import bm25
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +16,9 @@ from agentmem.terms import fold, terms
 K1, B = 1.2, 0.75
 
 
-def lexical_ids(memory: Memory, query: str) -> list[str]:
+def lexical_ids(memory: Memory, query: str, k: int = 50) -> list[str]:
     """What the lexical channel proposes, best first."""
-    hits = memory._core.store.match(memory.current_namespace, terms(query), 50)
+    hits = memory._core.store.match(memory.current_namespace, terms(query), k)
     passages = memory._core.store.passages(memory.current_namespace, [hit.passage for hit in hits])
     return [passages[hit.passage].owner_id for hit in hits]
 
@@ -156,3 +157,39 @@ def test_every_word_that_can_be_written_can_be_found(word: str) -> None:
         memory.remember({"id": "hit", "content": word})
 
         assert lexical_ids(memory, word) == ["hit"]
+
+
+@pytest.fixture
+def few_are_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A term in more than three passages is common; of such the newest four are read."""
+    monkeypatch.setattr(bm25, "MAX_POSTINGS", 3)
+    monkeypatch.setattr(bm25, "NEWEST", 4)
+    monkeypatch.setattr(bm25, "HEAD", 1)
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_of_a_word_that_is_everywhere_the_newest_passages_are_found(memory_on_each: Memory) -> None:
+    memory_on_each.remember([{"id": f"e{n}", "content": "a cat" + " again" * n} for n in range(9)])
+
+    assert lexical_ids(memory_on_each, "cat", k=2) == ["e5", "e6"]
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_where_all_words_are_common_passages_with_two_of_them_are_found_however_old(
+    memory_on_each: Memory,
+) -> None:
+    both = [{"id": "old", "content": "the cat saw a dog"}]
+    cats = [{"content": f"cat number {n}"} for n in range(5)]
+    dogs = [{"content": f"dog number {n}"} for n in range(6)]
+    memory_on_each.remember(both + cats + dogs)
+
+    assert lexical_ids(memory_on_each, "cat dog", k=1) == ["old"]
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_common_words_that_are_never_together_still_find_passages(memory_on_each: Memory) -> None:
+    cats = [{"id": f"cat {n}", "content": f"cat number {n}"} for n in range(5)]
+    dogs = [{"id": f"dog {n}", "content": f"dog number {n}"} for n in range(6)]
+    memory_on_each.remember(cats + dogs)
+
+    assert sorted(lexical_ids(memory_on_each, "cat dog")) == ["cat 1", "cat 2", "cat 3", "cat 4"]
