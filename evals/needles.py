@@ -1,6 +1,4 @@
-"""How many of the facts it was told the packaged recall model still gives, over distance and under each policy.
-
-python -m agentmem.evals.needles [--distractors 1500] [--texts 4]
+"""How many of the facts it was told the packaged recall model still gives: over distance, and under each KV policy.
 
 A text tells 16 facts, passes over distractors (plain sentences and 16 facts that nobody asks for), and then asks. It is
 read in calls of 64 tokens, so that a policy has let go of the facts before the questions come.
@@ -8,9 +6,8 @@ read in calls of 64 tokens, so that a policy has let go of the facts before the 
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +15,45 @@ import torch
 
 from agentmem.kv import attach, policies
 
-from . import recaller
 from .recaller_text import Reading, needles
 
-SEED, FACTS, CALL = 1_000_007, 16, 64
+SEED, FACTS, CALL, PAGE = 1_000_007, 16, 64, 64
 DISTANCES = (100, 500, 1000, 1500, 2000, 3000, 4000, 5000)
-BUDGETS = (80, 160, 400, 800)
-"""Tokens of each layer that a policy may keep."""
-POLICIES: tuple[policies.Policy, ...] = (
-    policies.SinkRecent(),
-    policies.H2O(),
-    policies.TOVA(),
-    policies.SnapKV(),
-    policies.ExpectedAttention(),
-    policies.TokenEntropy(),
-    policies.Ladder(),
-    policies.BlockRetrieval(blocks=2),
-)
+SHARES = (5, 10, 25, 50, 100)
+"""Budgets, in per cent of a text's tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The `share` of facts recalled, and the bytes that were held for a text at the end."""
+
+    share: float
+    size_bytes: int
+
+
+def paged(budget: int) -> int:
+    """Pages that half of a budget pays for, one at least."""
+    return max(1, budget // 2 // PAGE)
+
+
+def blocks(budget: int) -> tuple[policies.Policy, int]:
+    """`BlockRetrieval` that reads no more tokens than the budget: half of it in the window, half far."""
+    far = paged(budget)
+    return policies.BlockRetrieval(blocks=far), max(8, budget - far * PAGE)
+
+
+Kind = Callable[[int], tuple[policies.Policy, int]]
+KINDS: dict[str, Kind] = {
+    "SinkRecent()": lambda budget: (policies.SinkRecent(), budget),
+    "H2O()": lambda budget: (policies.H2O(), budget),
+    "TOVA()": lambda budget: (policies.TOVA(), budget),
+    "SnapKV()": lambda budget: (policies.SnapKV(), budget),
+    "ExpectedAttention()": lambda budget: (policies.ExpectedAttention(), budget),
+    "TokenEntropy()": lambda budget: (policies.TokenEntropy(), budget),
+    "Ladder()": lambda budget: (policies.Ladder(), budget),
+    "BlockRetrieval()": blocks,
+}
+"""What each policy is at a budget of so many tokens a layer, and the tokens that its window may hold."""
 
 
 def texts(distractors: int, count: int) -> Iterator[Reading]:
@@ -56,39 +75,19 @@ def answered(model: Any, reading: Reading) -> list[bool]:
     return right
 
 
-def recall_over(
+def kept(
     model: Any,
     distractors: int,
-    policy: policies.Policy | None = None,
+    policy: policies.Policy,
     budget: int | None = None,
     count: int = 16,
-) -> float:
-    """Share of the facts of `count` texts that are recalled over so many tokens; under a policy, if one is given."""
-    attached = attach(model, policy, budget_tokens=budget) if policy else nullcontext()
-    with attached:
+) -> Kept:
+    """What is recalled over so many tokens under a policy."""
+    with attach(model, policy, budget_tokens=budget) as attached:
         told = [answered(model, reading) for reading in texts(distractors, count)]
-    return float(np.mean(told))
+    return Kept(float(np.mean(told)), attached.stats().size_bytes)
 
 
-def main() -> None:
-    """Print recall by distance, and by policy and budget at one distance."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--distractors", type=int, default=1500, help="tokens between the facts and the questions"
-    )
-    parser.add_argument("--texts", type=int, default=4, help="texts of 16 facts each")
-    asked = parser.parse_args()
-    model = recaller.model()
-    print("| distractors | recalled |", "|---|---|", sep="\n")
-    for distance in DISTANCES:
-        print(f"| {distance:,} | {recall_over(model, distance):.3f} |", flush=True)
-    print(f"\n| policy | {' | '.join(map(str, BUDGETS))} |", "|---|" + "---|" * len(BUDGETS), sep="\n")
-    for policy in POLICIES:
-        shares = (recall_over(model, asked.distractors, policy, budget, asked.texts) for budget in BUDGETS)
-        print(f"| `{policy}` | {' | '.join(f'{share:.3f}' for share in shares)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def recall_over(model: Any, distractors: int, count: int = 16) -> float:
+    """Share of the facts of `count` texts that the plain model recalls over so many tokens."""
+    return float(np.mean([answered(model, reading) for reading in texts(distractors, count)]))

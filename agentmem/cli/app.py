@@ -44,7 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 kept = typer.Typer(help="Look after the tensors kept beside a memory's words.", rich_markup_mode=None)
-evals = typer.Typer(help="Measure recall on public benchmarks.", rich_markup_mode=None)
+evals = typer.Typer(help="Measure recall and in-model memory.", rich_markup_mode=None)
 
 app.command()(remember.remember)
 app.command()(recall.recall)
@@ -68,12 +68,14 @@ app.command()(doctor.doctor)
 app.command()(evaluate.demo)
 app.add_typer(evals, name="eval")
 app.add_typer(kept, name="latents")
+app.add_typer(kept, name="kv", help="As `agentmem latents`: the tensors are a local model's keys and values.")
 kept.command()(latents.verify)
 kept.command()(latents.gc)
 kept.command()(latents.stats)
 evals.command()(evaluate.locomo)
 evals.command()(evaluate.segmentation)
 evals.command()(evaluate.fit)
+evals.command()(evaluate.kv)
 
 
 @kept.callback()
@@ -83,7 +85,7 @@ def _kept() -> None:
 
 @evals.callback()
 def _evals() -> None:
-    """Measure recall on public benchmarks."""
+    """Measure recall and in-model memory."""
 
 
 def _version(wanted: bool) -> None:

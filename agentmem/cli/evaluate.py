@@ -44,13 +44,12 @@ def locomo(
     as_json: AsJson = False,
 ) -> None:
     """Measure evidence recall on LoCoMo, beside baselines and other memory systems."""
-    wanted = [name.strip() for part in systems or () for name in part.split(",") if name.strip()]
     raise typer.Exit(
         load("evals", "locomo")(
             data=data,
             out=out,
             embedder=embedder,
-            systems=wanted or None,
+            systems=names_in(systems),
             limit=limit,
             as_json=as_json,
             sample=sample,
@@ -99,3 +98,43 @@ def fit(
             data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot, ablate=ablate
         )
     )
+
+
+def kv(
+    parts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parts",
+            metavar="NAMES",
+            help="Only needles, episodes, distances, widths or loading; comma-separated, may be repeated.",
+        ),
+    ] = None,
+    texts: Annotated[
+        int, typer.Option("--texts", metavar="COUNT", min=1, help="Texts of 16 facts each.")
+    ] = 4,
+    distractors: Annotated[
+        int,
+        typer.Option(
+            "--distractors", metavar="TOKENS", min=100, help="Tokens between the facts and the questions."
+        ),
+    ] = 1500,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="PATH", help="Draw recall over budget here: .svg, .png or .pdf."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what in-model memory keeps and costs, on the packaged recall model.
+
+    Facts recalled by policy and budget, from episodes, over distance; bytes and agreement by width; loading times.
+    """
+    raise typer.Exit(
+        load("evals", "kv")(
+            parts=names_in(parts), texts=texts, distractors=distractors, plot=plot, as_json=as_json
+        )
+    )
+
+
+def names_in(options: list[str] | None) -> list[str] | None:
+    """Names given with commas, repeatedly, or both; none where nothing was given."""
+    return [name.strip() for part in options or () for name in part.split(",") if name.strip()] or None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from agentmem.latents import LatentStore
-from agentmem.types import Event, Namespace, Note, Recall, Receipt
+from agentmem.types import Episode, Event, Namespace, Note, Recall, Receipt
 
 
 class TextMemory(Protocol):
@@ -22,8 +22,8 @@ class TextMemory(Protocol):
     def recall(self, query: str, *, budget_tokens: int = ..., k: int | None = ...) -> Recall:
         """The best evidence for a question."""
 
-    def get(self, id: str) -> Event | Note:
-        """The event or note with this id."""
+    def get(self, id: str) -> Event | Note | Episode:
+        """The event, note or episode with this id."""
 
     def events(self, *, session: str | None = ...) -> Sequence[Event]:
         """Events in order."""

@@ -13,7 +13,7 @@ pytest.importorskip(
 )
 
 from agentmem.evals import recaller
-from agentmem.evals.needles import recall_over
+from agentmem.evals.needles import kept, recall_over
 from agentmem.evals.recaller_text import ID, NAMES, THINGS, VOCABULARY, mixed, needles, text
 
 from agentmem.kv import policies
@@ -32,15 +32,15 @@ def test_it_recalls_what_it_was_told_1500_tokens_ago(model: Any) -> None:
 
 
 def test_a_window_with_sinks_recalls_what_is_inside_it(model: Any) -> None:
-    assert recall_over(model, 200, policies.SinkRecent(), budget=400, count=4) >= 0.98
+    assert kept(model, 200, policies.SinkRecent(), budget=400, count=4).share >= 0.98
 
 
 def test_a_window_with_sinks_loses_what_is_outside_it(model: Any) -> None:
-    assert recall_over(model, FAR, policies.SinkRecent(), budget=400, count=4) <= 0.05
+    assert kept(model, FAR, policies.SinkRecent(), budget=400, count=4).share <= 0.05
 
 
 def test_pages_of_few_bits_give_back_what_left_the_window(model: Any) -> None:
-    assert recall_over(model, FAR, policies.BlockRetrieval(blocks=2), budget=150, count=2) >= 0.95
+    assert kept(model, FAR, policies.BlockRetrieval(blocks=2), budget=150, count=2).share >= 0.95
 
 
 def test_generate_answers_a_text(model: Any) -> None:

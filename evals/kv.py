@@ -1,0 +1,169 @@
+"""`agentmem eval kv`: what in-model memory keeps and what it costs, on the packaged recall model, in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from agentmem.errors import InvalidInputError, MissingExtraError
+
+from .kv_show import TABLES, plot_needles
+from .machine import describe, peak_memory_mib
+
+EPISODES = "episodes at 4 bits"
+PARTS = ("needles", "episodes", "distances", "widths", "loading")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured: `texts` of 16 facts each, with so many `distractors` before the questions."""
+
+    parts: tuple[str, ...]
+    texts: int
+    distractors: int
+
+
+def kv(parts: Sequence[str] | None, texts: int, distractors: int, plot: Path | None, as_json: bool) -> int:
+    """Measure, print, and draw recall over budget to `plot`; Ctrl-C keeps the rows that are finished.
+
+    Raises:
+        InvalidInputError: an unknown part; or a plot without the needles.
+        MissingExtraError: torch, transformers or matplotlib is not installed.
+    """
+    plan = Plan(tuple(parts or PARTS), texts, distractors)
+    if unknown := sorted(set(plan.parts) - set(PARTS)):
+        raise InvalidInputError(f"unknown parts {unknown}; known: {', '.join(PARTS)}")
+    if plot is not None and "needles" not in plan.parts:
+        raise InvalidInputError("--plot draws recall over budget: it needs the part 'needles'")
+    result: dict[str, Any] = {"arguments": asdict(plan), "partial": False}
+    try:
+        for part, row in _rows(plan):
+            result.setdefault(part, []).append(row)
+    except KeyboardInterrupt:
+        result["partial"] = True
+    result |= {"machine": describe(), "peak_memory_mib": peak_memory_mib()}
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print(result)
+    if plot is not None and "needles" in result:
+        plot_needles([*result["needles"], *result.get("episodes", ())], plot)
+    return 130 if result["partial"] else 0
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, Row]]:
+    """The rows of every part as they come, under a progress bar."""
+    try:
+        from . import recaller
+
+        model = recaller.model()
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("agentmem eval kv", "kv") from error
+    with _bar() as bar:
+        task = bar.add_task("", total=None)
+        for part in plan.parts:
+            steps, rows = MAKERS[part](model, plan)
+            bar.update(task, description=part, completed=0, total=steps)
+            for row in rows:
+                bar.advance(task)
+                yield part, row
+
+
+def _needles(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from agentmem.kv import policies
+
+    from .needles import KINDS, SHARES, kept, texts
+
+    tokens = len(next(texts(plan.distractors, 1)).ids)
+    whole = kept(model, plan.distractors, policies.Full(), None, 1)
+
+    def rows() -> Iterator[Row]:
+        for name, kind in KINDS.items():
+            for share in SHARES:
+                found = kept(model, plan.distractors, *kind(tokens * share // 100), plan.texts)
+                yield _budget_row(name, share, found.share, found.size_bytes / whole.size_bytes)
+
+    return len(KINDS) * len(SHARES), rows()
+
+
+def _episodes(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from agentmem.kv import policies
+
+    from .kv_episodes import recalled, remembered
+    from .needles import SHARES, kept, texts
+
+    whole = kept(model, plan.distractors, policies.Full(), None, 1)
+
+    def rows() -> Iterator[Row]:
+        with remembered(model, list(texts(plan.distractors, plan.texts))) as told:
+            for share in SHARES:
+                found = recalled(model, told, share)
+                yield _budget_row(EPISODES, share, found.share, found.size_bytes / whole.size_bytes)
+
+    return len(SHARES), rows()
+
+
+def _budget_row(name: str, budget: int, recalled: float, held: float) -> Row:
+    return {"policy": name, "budget": budget, "recalled": recalled, "held": held}
+
+
+def _distances(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .needles import DISTANCES, recall_over
+
+    rows = (
+        {"distractors": distance, "recalled": recall_over(model, distance, plan.texts)}
+        for distance in DISTANCES
+    )
+    return len(DISTANCES), rows
+
+
+def _widths(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .kv_widths import WIDTHS, costs
+
+    return len(WIDTHS) + 2, (asdict(cost) for cost in costs(model, plan.distractors, plan.texts))
+
+
+def _loading(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .kv_loading import loadings
+
+    return 3, (asdict(found) for found in loadings(model))
+
+
+MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
+    "needles": _needles,
+    "episodes": _episodes,
+    "distances": _distances,
+    "widths": _widths,
+    "loading": _loading,
+}
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _print(result: dict[str, Any]) -> None:
+    console = Console()
+    if result["partial"]:
+        console.print("stopped before the end: the tables hold what was finished by then")
+    for part, table in TABLES.items():
+        if part in result:
+            console.print(table(result[part]))
+    machine = result["machine"]
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores; peak memory {result['peak_memory_mib']:.0f} MiB"
+    )

@@ -1,0 +1,134 @@
+"""`agentmem eval kv`: its measures are true on small cases, and its output can be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="in-model memory needs agentmem[kv]: torch is not installed")
+pytest.importorskip(
+    "transformers", reason="in-model memory needs agentmem[kv]: transformers is not installed"
+)
+
+from agentmem.evals import kv, kv_loading, kv_widths, needles, recaller
+from agentmem.evals.kv_episodes import parts, recalled, remembered
+from agentmem.evals.recaller_text import text
+
+from agentmem.cli.app import main
+from agentmem.errors import InvalidInputError
+from agentmem.kv import policies
+from agentmem.kv.support import shape_of
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return recaller.model()
+
+
+def test_episodes_at_a_tenth_of_the_budget_give_back_what_the_whole_text_does(model: Any) -> None:
+    whole = needles.recall_over(model, 1000, count=1)
+
+    with remembered(model, list(needles.texts(1000, 1))) as told:
+        found = recalled(model, told, share=10)
+
+    assert found.share >= 0.97 * whole
+    assert found.share > 0.9
+
+
+def test_a_text_is_remembered_in_parts_that_are_the_text(model: Any) -> None:
+    (reading,) = needles.texts(300, 1)
+
+    found = parts(reading)
+
+    assert " ".join(found) == text(reading.ids[: reading.asked[0]])
+    assert max(len(part.split()) for part in found) <= 64
+    assert len(found) == 6
+
+
+def test_fewer_bits_take_fewer_bytes_and_int8_says_what_the_prompt_says(model: Any) -> None:
+    shape, readings = shape_of(model), list(needles.texts(300, 1))
+
+    found = {
+        width: kv_widths.cost(model, shape, readings, width, "whole") for width in ("bf16", "int8", "int2")
+    }
+
+    assert found["int8"].agreement == 1.0
+    assert found["int8"].kl < 0.01
+    assert found["int8"].right == 1.0
+    assert found["int2"].bytes_a_token < found["int8"].bytes_a_token < found["bf16"].bytes_a_token
+    assert found["bf16"].bytes_a_token >= 2 * 2 * 2 * 32 * 2
+
+
+@pytest.mark.parametrize("width", ["polar 4", "polar 2"])
+def test_polar_keys_are_read_back_near_what_they_were(model: Any, width: str) -> None:
+    (reading,) = needles.texts(300, 1)
+
+    found = kv_widths.cost(model, shape_of(model), [reading], width, "whole")
+
+    assert found.right >= 0.9
+    assert found.bytes_a_token < 180
+
+
+def test_loading_is_timed_for_the_text_that_is_in_the_file(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kv_loading, "TOKENS", 200)
+
+    found = kv_loading.loading(model, "recall model", 4)
+
+    assert found.file_bytes > 200 * 2 * 2 * 2 * 32 // 2
+    assert min(found.disk_s, found.host_s, found.read_anew_s) > 0
+
+
+def test_blocks_read_no_more_than_the_budget() -> None:
+    policy, window = needles.blocks(400)
+
+    assert policy == policies.BlockRetrieval(blocks=3)
+    assert window == 400 - 3 * 64
+
+
+def test_the_command_prints_rows_of_the_parts_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["eval", "kv", "--parts", "episodes", "--texts", "1", "--distractors", "100", "--json"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert [row["budget"] for row in told["episodes"]] == [5, 10, 25, 50, 100]
+    assert told["episodes"][1]["recalled"] == 1.0
+    assert told["arguments"] == {"parts": ["episodes"], "texts": 1, "distractors": 100}
+    assert not told["partial"]
+
+
+def test_an_interruption_prints_what_is_finished_and_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(model: Any, plan: kv.Plan) -> tuple[int, Iterator[kv.Row]]:
+        def rows() -> Iterator[kv.Row]:
+            yield {"policy": "SinkRecent()", "budget": 10, "recalled": 0.25, "held": 0.125}
+            raise KeyboardInterrupt
+
+        return 2, rows()
+
+    monkeypatch.setitem(kv.MAKERS, "needles", stopped)
+
+    code = kv.kv(["needles"], 1, 100, tmp_path / "recall.svg", False)
+
+    out = capsys.readouterr().out
+    assert code == 130
+    assert "stopped before the end" in out
+    assert "0.250" in out
+    assert "0.125" in out
+    assert "SinkRecent()" in (tmp_path / "recall.svg").read_text()
+
+
+def test_an_unknown_part_is_named() -> None:
+    with pytest.raises(InvalidInputError, match=r"unknown parts .'heads'.; known: needles"):
+        kv.kv(["heads"], 1, 100, None, False)
+
+
+def test_a_plot_without_needles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="needs the part 'needles'"):
+        kv.kv(["widths"], 1, 100, tmp_path / "recall.svg", False)
