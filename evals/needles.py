@@ -1,7 +1,7 @@
 """How many of the facts it was told the packaged recall model still gives: over distance, and under each KV policy.
 
 A text tells 16 facts, passes over distractors (plain sentences and 16 facts that nobody asks for), and then asks. It is
-read in calls of 64 tokens, so that a policy has let go of the facts before the questions come.
+read in calls of 64 tokens, so that a policy has let go of the facts before the questions come, one a call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 
 from agentmem.kv import attach, policies
 
+from . import recaller
 from .recaller_text import Reading, needles
 
 SEED, FACTS, CALL, PAGE = 1_000_007, 16, 64, 64
@@ -42,6 +43,18 @@ def blocks(budget: int) -> tuple[policies.Policy, int]:
     return policies.BlockRetrieval(blocks=far), max(8, budget - far * PAGE)
 
 
+def clusters(budget: int) -> tuple[policies.Policy, int]:
+    """`ClusteredRetrieval` that reads no more tokens than the budget."""
+    return policies.ClusteredRetrieval(read=max(1, budget // 2)), max(8, budget // 2)
+
+
+def split(budget: int) -> tuple[policies.Policy, int]:
+    """`BlockRetrieval` at this budget for the retrieval heads, which are packaged with the model."""
+    over, window = blocks(budget)
+    assert isinstance(over, policies.BlockRetrieval)
+    return policies.HeadSplit(recaller.retrieval_heads(), over=over), window
+
+
 Kind = Callable[[int], tuple[policies.Policy, int]]
 KINDS: dict[str, Kind] = {
     "SinkRecent()": lambda budget: (policies.SinkRecent(), budget),
@@ -51,7 +64,11 @@ KINDS: dict[str, Kind] = {
     "ExpectedAttention()": lambda budget: (policies.ExpectedAttention(), budget),
     "TokenEntropy()": lambda budget: (policies.TokenEntropy(), budget),
     "Ladder()": lambda budget: (policies.Ladder(), budget),
+    "PrecisionTiers()": lambda budget: (policies.PrecisionTiers(), budget),
     "BlockRetrieval()": blocks,
+    "ClusteredRetrieval()": clusters,
+    "HeadSplit()": lambda budget: (policies.HeadSplit(recaller.retrieval_heads()), budget),
+    "HeadSplit(BlockRetrieval())": split,
 }
 """What each policy is at a budget of so many tokens a layer, and the tokens that its window may hold."""
 
@@ -65,13 +82,14 @@ def texts(distractors: int, count: int) -> Iterator[Reading]:
 @torch.no_grad()
 def answered(model: Any, reading: Reading) -> list[bool]:
     """Which questions of a text get the right next word, in the order asked."""
-    ids, asked = torch.from_numpy(reading.ids)[None], torch.from_numpy(reading.asked)
-    first = int(asked[0])
-    cache = None
-    for start in range(0, first, CALL):
-        cache = model(ids[:, start : min(start + CALL, first)], past_key_values=cache).past_key_values
-    logits = model(ids[:, first:], past_key_values=cache).logits[0]
-    right: list[bool] = (logits[asked - first].argmax(dim=-1) == ids[0, asked + 1]).tolist()
+    ids, asked = torch.from_numpy(reading.ids)[None], reading.asked.tolist()
+    told = [*range(0, asked[0], CALL), *asked]
+    right, cache = [], None
+    for start, end in zip(told, [*told[1:], ids.shape[1]], strict=True):
+        out = model(ids[:, start:end], past_key_values=cache)
+        cache = out.past_key_values
+        if start >= asked[0]:
+            right.append(int(out.logits[0, 0].argmax()) == int(ids[0, start + 1]))
     return right
 
 

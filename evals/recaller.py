@@ -6,6 +6,7 @@ and evaluations on a CPU, and real: its sinks, its heads that look things up and
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def tokenizer() -> Any:
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=words, bos_token=START, pad_token=PAD, unk_token=UNKNOWN, padding_side="left"
     )
+
+
+def retrieval_heads() -> tuple[tuple[int, ...], ...]:
+    """The KV heads of each layer that look far back, as `find_heads` found them; for `policies.HeadSplit`."""
+    found = json.loads((FOLDER / "retrieval_heads.json").read_text(encoding="utf-8"))
+    return tuple(tuple(heads) for heads in found["retrieval"])
 
 
 def model() -> Any:

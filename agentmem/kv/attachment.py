@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicCache
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import attention, ops
-from agentmem.kv.blocks import Blocks
+from agentmem.kv.far import Far, together
 from agentmem.kv.layer import KVCache, KVLayer
 from agentmem.kv.policies import Full, Policy, Step
 from agentmem.kv.stats import KVStats
@@ -59,7 +59,7 @@ class Attachment:
         self._tokens: Tensor | None = None
         self._hidden: Tensor | None = None
         self._entered: list[Token[attention.Watcher | None]] = []
-        self.recalled: Mapping[int, Blocks] = {}
+        self.recalled: Mapping[int, Far] = {}
         """Layer -> blocks of a memory that calls attend to beside the cache."""
 
     def stats(self) -> KVStats:
@@ -81,12 +81,14 @@ class Attachment:
             return None
         return self._cache.kv_layers[self._modules[module]]
 
-    def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
-        """Blocks that this attention module also attends to: of a recall, or what left its own window."""
+    def blocks_of(self, module: torch.nn.Module) -> Far | None:
+        """What this attention module also attends to: what was recalled, and what left its own window."""
+        index = self._modules.get(module)
+        if index is None or index not in self._places:
+            return None
         layer = self.layer_of(module)
-        if self.recalled and module in self._modules:
-            return self.recalled.get(self._modules[module])
-        return None if layer is None else self.policy.far(layer)
+        left = None if layer is None else self.policy.far(layer, self._places[index])
+        return together([self.recalled.get(index), left])
 
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float

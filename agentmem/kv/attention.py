@@ -19,7 +19,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
 from agentmem.errors import InvalidInputError
-from agentmem.kv.blocks import PAGED_QUERIES, Blocks, attend_both, in_front
+from agentmem.kv.blocks import PAGED_QUERIES, attend_both, in_front
+from agentmem.kv.far import Far
 from agentmem.kv.layer import KVLayer
 
 NAME = "agentmem"
@@ -73,7 +74,7 @@ class Watcher(Protocol):
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
         """The layer that this attention module fills in the current call."""
 
-    def blocks_of(self, module: torch.nn.Module) -> Blocks | None:
+    def blocks_of(self, module: torch.nn.Module) -> Far | None:
         """Blocks beside its cache that this attention module also attends to."""
 
     def attended(
@@ -140,7 +141,7 @@ def beside(
     value: Tensor,
     seen: Tensor | None,
     causal: bool,
-    blocks: Blocks | None,
+    blocks: Far | None,
     factor: float,
     dropout: float,
     softcap: float | None,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from agentmem.kv import ops
+from agentmem.kv.far import Far
 from agentmem.kv.pages import PAGE, decode
 
 PAGED_QUERIES = 8
@@ -106,7 +107,7 @@ def blocks_of(
 
 
 def attend_both(
-    query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, blocks: Blocks, scaling: float
+    query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, blocks: Far, scaling: float
 ) -> Tensor:
     """Attention `[B, Hq, T, D]` of at most 8 queries to their own cache and to the blocks, merged.
 
@@ -137,7 +138,7 @@ def local(
 
 
 def in_front(
-    key: Tensor, value: Tensor, seen: Tensor, query: Tensor, blocks: Blocks
+    key: Tensor, value: Tensor, seen: Tensor, query: Tensor, blocks: Far
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The cache's keys, values and table with the blocks' before them."""
     keys, values, visible = blocks.laid_out(query)

@@ -25,7 +25,6 @@ from agentmem.kv.fingerprint import fingerprint
 from agentmem.kv.gate import Gate
 from agentmem.kv.pages import BITS, PAGE, PLAIN
 from agentmem.kv.places import back_to_back, report, stand
-from agentmem.kv.policies import BlockRetrieval
 from agentmem.kv.quality import Quality, measure
 from agentmem.kv.recalled import Recalled
 from agentmem.kv.shelf import Shelf
@@ -171,10 +170,6 @@ class KVMemory:
         attached = attachments.get(self.model)
         if attached is not None and attached.recalled:
             raise InvalidInputError("this model is recalling already; leave that block first")
-        if attached is not None and isinstance(attached.policy, BlockRetrieval):
-            raise InvalidInputError(
-                "BlockRetrieval attends to blocks of its own; recall under another policy"
-            )
         found = self._recall(query)
         episodes = [episode for episode, _ in found]
         starts = back_to_back([episode.tokens for episode in episodes], self._reach())

@@ -37,6 +37,7 @@ KERNELS = {
 }
 """Op -> the module of its kernel; its reference has the same name in `REFERENCE`."""
 PARTS = {
+    "Attended": "agentmem.kernels.layout",
     "PageRotation": "agentmem.kernels.layout",
     "Pages": "agentmem.kernels.layout",
     "PolarKeys": "agentmem.kernels.layout",

@@ -1,18 +1,23 @@
 """What a layer keeps when its budget is full: one idea, one file.
 
-`Full` keeps everything, and so does `BlockRetrieval`, what is far in few bits; `SinkRecent`, `TokenEntropy`, `SnapKV`,
-`H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the rest for good. Each file names its source, formula and
-defaults.
+`Full` keeps everything, and so do `BlockRetrieval` and `ClusteredRetrieval`, what is far in few bits; `PrecisionTiers`
+lets what is far go down in steps; `HeadSplit` lets one of these keep it for some heads only. `SinkRecent`,
+`TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the rest for good. Each file names its
+source, formula and defaults.
 """
 
 from __future__ import annotations
 
 from agentmem.kv.policies.block_retrieval import BlockRetrieval
+from agentmem.kv.policies.clustered import ClusteredRetrieval
 from agentmem.kv.policies.expected_attention import ExpectedAttention
 from agentmem.kv.policies.full import Full
 from agentmem.kv.policies.h2o import H2O
+from agentmem.kv.policies.head_split import HeadSplit
 from agentmem.kv.policies.ladder import Ladder
+from agentmem.kv.policies.paged import Paged
 from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.precision_tiers import PrecisionTiers
 from agentmem.kv.policies.sink_recent import SinkRecent
 from agentmem.kv.policies.snapkv import SnapKV
 from agentmem.kv.policies.token_entropy import TokenEntropy
@@ -22,10 +27,14 @@ __all__ = [
     "H2O",
     "TOVA",
     "BlockRetrieval",
+    "ClusteredRetrieval",
     "ExpectedAttention",
     "Full",
+    "HeadSplit",
     "Ladder",
+    "Paged",
     "Policy",
+    "PrecisionTiers",
     "SinkRecent",
     "SnapKV",
     "Step",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import ops
-from agentmem.kv.blocks import Blocks
+from agentmem.kv.far import Far
 from agentmem.kv.layer import KVLayer
 
 QUERY_ROWS = 256
@@ -94,8 +94,11 @@ class Policy(ABC):
         if step.layer.held > step.budget:
             step.layer.keep(self.slots(step))
 
-    def far(self, layer: KVLayer) -> Blocks | None:
-        """What left the layer and can still be attended to; none where it is freed for good."""
+    def far(self, layer: KVLayer, place: int = 0) -> Far | None:
+        """What left the layer and can still be attended to; none where it is freed for good.
+
+        `place` is the layer's among those under the policy.
+        """
         return None
 
     def slots(self, step: Step) -> Tensor:
