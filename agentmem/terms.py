@@ -75,13 +75,13 @@ _known = _Known()
 
 def terms(text: str) -> tuple[str, ...]:
     """The terms of a text, in order, repeated as often as they occur."""
-    return _terms_again(text) if len(text) <= _MAX_REMEMBERED else _terms(text)
+    return _terms_again(text) if len(text) <= _MAX_REMEMBERED else terms_once(text)
 
 
 # a message is indexed, then compared with its neighbours, then summarised
 @lru_cache(maxsize=2048)
 def _terms_again(text: str) -> tuple[str, ...]:
-    return _terms(text)
+    return terms_once(text)
 
 
 def drop_texts() -> None:
@@ -89,7 +89,8 @@ def drop_texts() -> None:
     _terms_again.cache_clear()
 
 
-def _terms(text: str) -> tuple[str, ...]:
+def terms_once(text: str) -> tuple[str, ...]:
+    """`terms`, for a text that is not met again: it is not remembered, which for a new one takes longer than this."""
     words = text.translate(_ASCII).split() if text.isascii() else _WORD.findall(fold(text))
     return tuple(chain.from_iterable(map(_known.__getitem__, words)))
 

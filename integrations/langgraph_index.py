@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,7 +92,7 @@ class TextIndex:
         paths = self._paths if index is None else _tokenize(index)
         found: dict[str, str] = {}
         for path in paths:
-            for text in get_text_at_path(value, path):
+            for text in _texts_at(value, path):
                 # the names of the fields are in the JSON text, and are no words of the item
                 words = " ".join(_leaves(value)) if path == _WHOLE else text
                 if text.strip():
@@ -118,8 +119,8 @@ class TextIndex:
         if not count:
             return np.zeros((0, 0), dtype=np.float32)
         try:
-            rows = np.asarray(given, dtype=np.float32)
-        except (TypeError, ValueError) as error:
+            rows = _matrix(given)
+        except (TypeError, ValueError, OverflowError, struct.error) as error:
             raise EmbedderError(f"the embedder gave no rows of numbers of one length: {error}") from error
         if rows.ndim != 2 or rows.shape != (count, self.dims or rows.shape[1]) or not np.isfinite(rows).all():
             raise EmbedderError(
@@ -128,6 +129,16 @@ class TextIndex:
             )
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.ascontiguousarray(rows / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+
+def _matrix(given: Any) -> Vectors:
+    """Rows of numbers as an array."""
+    if not isinstance(given, list) or not given or not all(type(row) is list for row in given):
+        return np.asarray(given, dtype=np.float32)
+    # packing lists of floats takes a third of the time that asarray takes to look at each
+    row = struct.Struct(f"{len(given[0])}f")
+    packed = b"".join([row.pack(*values) for values in given])
+    return np.frombuffer(packed, dtype=np.float32).reshape(len(given), -1)
 
 
 def _none(texts: Sequence[str]) -> Vectors:
@@ -144,6 +155,16 @@ def _check_settings(index: Mapping[str, Any]) -> None:
 
 def _tokenize(paths: Sequence[str]) -> list[Any]:
     return [_WHOLE if path == _WHOLE else tokenize_path(path) for path in paths]
+
+
+def _texts_at(value: Mapping[str, Any], path: Any) -> list[str]:
+    if len(path) == 1 and path[0].isidentifier():
+        # as most are
+        found = value.get(path[0])
+        if type(found) is str:
+            return [found]
+    texts: list[str] = get_text_at_path(value, path)
+    return texts
 
 
 def _read_dims(dims: Any) -> int | None:

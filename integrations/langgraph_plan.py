@@ -28,7 +28,8 @@ from agentmem.items import (
     SearchItems,
     StoredItem,
 )
-from agentmem.terms import terms
+from agentmem.terms import terms, terms_once
+from agentmem.types import Namespace
 
 from .langgraph_index import TextIndex
 from .langgraph_values import read_count, read_key, read_namespace, read_ttl, write_value
@@ -38,20 +39,23 @@ class Plan:
     """A batch, checked, with the texts that must be embedded before it can run."""
 
     def __init__(self, ops: Sequence[Op], index: TextIndex) -> None:
-        self._ops = [_read(op) for op in ops]
-        self._values = [
-            None if not isinstance(op, PutOp) or op.value is None else write_value(op.value)
-            for op in self._ops
-        ]
-        found: dict[str, None] = {}
-        self._indexed: list[list[tuple[str, str]]] = []
-        for op in self._ops:
-            pairs = index.texts(op.value, op.index) if isinstance(op, PutOp) and op.value is not None else []
-            self._indexed.append(pairs)
-            found.update((text, None) for text, _ in pairs)
+        namespaces: dict[Namespace, Namespace] = {}
+        self._ops = [_read(op, namespaces) for op in ops]
         #: what it writes
-        self.keys = {(op.namespace, op.key) for op in self._ops if isinstance(op, PutOp)}
-        self.texts = list(found)
+        self.keys: set[tuple[Namespace, str]] = set()
+        # per operation: what a put stores as JSON, and what it is found by
+        self._written: list[tuple[str | None, list[tuple[str, str]]]] = []
+        texts: dict[str, None] = {}
+        for op in self._ops:
+            value: str | None = None
+            pairs: list[tuple[str, str]] = []
+            if isinstance(op, PutOp):
+                self.keys.add((op.namespace, op.key))
+                if op.value is not None:
+                    value, pairs = write_value(op.value), index.texts(op.value, op.index)
+                    texts.update((text, None) for text, _ in pairs)
+            self._written.append((value, pairs))
+        self.texts = list(texts)
         self.queries = list(
             dict.fromkeys(op.query for op in self._ops if isinstance(op, SearchOp) and op.query and op.limit)
         )
@@ -65,12 +69,12 @@ class Plan:
                 op.namespace,
                 op.key,
                 value,
-                tuple(IndexedText(terms(words), rows[text]) for text, words in pairs),
+                tuple(IndexedText(terms_once(words), rows[text]) for text, words in pairs),
                 read_ttl(op.ttl),
             )
             if isinstance(op, PutOp)
             else _read_op(op, questions)
-            for op, value, pairs in zip(self._ops, self._values, self._indexed, strict=True)
+            for op, (value, pairs) in zip(self._ops, self._written, strict=True)
         ]
 
     @staticmethod
@@ -79,8 +83,8 @@ class Plan:
         return [_result(answer) for answer in answers]
 
 
-def _read(op: Op) -> Op:
-    """The operation with tuples for namespaces. Raises where it cannot be one."""
+def _read(op: Op, namespaces: dict[Namespace, Namespace]) -> Op:
+    """The operation with tuples for namespaces; those a put may go to are kept. Raises where it cannot be one."""
     if isinstance(op, GetOp):
         return op._replace(namespace=read_namespace(op.namespace), key=read_key(op.key))
     if isinstance(op, SearchOp):
@@ -88,9 +92,17 @@ def _read(op: Op) -> Op:
         query = op.query.strip() if isinstance(op.query, str) else op.query
         return op._replace(namespace_prefix=read_namespace(op.namespace_prefix), query=query or None)
     if isinstance(op, PutOp):
-        namespace = read_namespace(op.namespace, writing=op.value is not None)
+        # the items of a batch share few namespaces
+        namespace = namespaces.get(op.namespace) if type(op.namespace) is tuple else None
+        if namespace is None:
+            namespace = read_namespace(op.namespace, writing=op.value is not None)
+            if op.value is not None:
+                namespaces[namespace] = namespace
         read_ttl(op.ttl)
-        return op._replace(namespace=namespace, key=read_key(op.key))
+        key = read_key(op.key)
+        return (
+            op if op.namespace is namespace and op.key is key else op._replace(namespace=namespace, key=key)
+        )
     if isinstance(op, ListNamespacesOp):
         read_count(op.limit, "limit"), read_count(op.offset, "offset")
         conditions = []

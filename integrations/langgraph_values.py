@@ -13,6 +13,7 @@ from agentmem.errors import InvalidInputError
 from agentmem.types import Namespace
 
 _PLAIN = (str, int, type(None))
+_STRINGS = frozenset({str})
 _SURELY_JSON = frozenset({str, int, bool, type(None)})
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _MAX_DEPTH = 200
@@ -51,7 +52,9 @@ def read_namespace(given: object, *, writing: bool = False) -> Namespace:
 
 def read_key(given: object) -> str:
     """The key as text. Raises `InvalidInputError` for one no database can hold."""
-    key = str(given)
+    key = given if type(given) is str else str(given)
+    if key.isascii() and "\0" not in key:
+        return key
     try:
         key.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -69,7 +72,7 @@ def write_value(given: object) -> str:
     Raises:
         InvalidInputError: not a mapping with string keys, or something in it is not JSON.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict | Mapping):
         raise InvalidInputError(f"a value is a dict, or None to delete; not {type(given).__name__} {given!r}")
     plain = given if _is_flat(given) else _plain(given, "value", 0)
     return _ENCODE(plain)
@@ -79,8 +82,8 @@ def _is_flat(value: Mapping[Any, Any]) -> bool:
     """Whether it is surely JSON at one glance, as most are."""
     return (
         type(value) is dict
-        and all(type(key) is str for key in value)
-        and all(type(inner) in _SURELY_JSON for inner in value.values())
+        and _STRINGS.issuperset(map(type, value))
+        and _SURELY_JSON.issuperset(map(type, value.values()))
     )
 
 

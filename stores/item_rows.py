@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, TextClause, bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from agentmem.clock import from_micros
 from agentmem.items import IndexedText, PutItem, StoredItem
@@ -205,23 +206,23 @@ def _held(
     return {
         wanted[path, key]: (pk, updated_at, expires_at)
         for chunk in chunks(list(wanted), _PAIRS)
-        for pk, path, key, updated_at, expires_at in connection.execute(*_lookup(chunk))
+        for pk, path, key, updated_at, expires_at in _lookup(connection, chunk)
     }
 
 
-def _lookup(pairs: Sequence[tuple[str, str]]) -> tuple[TextClause, dict[str, str]]:
+def _lookup(connection: Connection, pairs: Sequence[tuple[str, str]]) -> Iterable[Any]:
     # few sizes, so that the statements are few
     size = 1 if len(pairs) == 1 else _PAIRS
     padded = [*pairs, *[pairs[-1]] * (size - len(pairs))]
-    parameters = {f"p{n}": path for n, (path, _) in enumerate(padded)}
-    return _lookup_of(size), parameters | {f"k{n}": key for n, (_, key) in enumerate(padded)}
+    statement = _lookup_of(connection.dialect.paramstyle, size)
+    return connection.exec_driver_sql(statement, tuple(chain.from_iterable(padded)))
 
 
 @cache
-def _lookup_of(size: int) -> TextClause:
+def _lookup_of(paramstyle: str, size: int) -> str:
     # a list of pairs with IN would read the whole table on SQLite
-    pairs = ", ".join(f"(:p{n}, :k{n})" for n in range(size))
-    return text(
+    pairs = ", ".join(["(?, ?)" if paramstyle == "qmark" else "(%s, %s)"] * size)
+    return (
         f"WITH wanted(path, key) AS (VALUES {pairs}) "  # noqa: S608  only our own names
         "SELECT items.pk, items.path, items.key, items.updated_at, items.expires_at "
         "FROM wanted CROSS JOIN items WHERE items.path = wanted.path AND items.key = wanted.key"

@@ -299,8 +299,10 @@ def test_a_limit_of_zero_finds_nothing(indexed: Any) -> None:
         lambda texts: [[1.0]] * len(texts),
         lambda texts: [[float("nan")] * 6] * len(texts),
         lambda texts: [["x"] * 6] * len(texts),
+        lambda texts: [[1e300] * 6] * len(texts),
+        lambda texts: [[1.0] * (5 + n) for n in range(len(texts))],
     ],
-    ids=["fails", "too few", "too short", "not a number", "no number at all"],
+    ids=["fails", "too few", "too short", "not a number", "no number at all", "too large", "ragged"],
 )
 def test_where_the_embedder_fails_the_whole_batch_is_undone_and_the_error_told(
     open_store: Open, answer: Callable[[list[str]], Any]
