@@ -3,7 +3,17 @@
 from agentmem.aio import AsyncMemory
 from agentmem.errors import AgentMemError
 from agentmem.memory import Memory
-from agentmem.types import Event, ForgetReport, HistoryEntry, Note, Recall, RecalledItem, Receipt, Stats
+from agentmem.types import (
+    Event,
+    ForgetReport,
+    HistoryEntry,
+    Note,
+    Recall,
+    RecallChunk,
+    RecalledItem,
+    Receipt,
+    Stats,
+)
 
 __version__ = "0.1.0"
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "Memory",
     "Note",
     "Recall",
+    "RecallChunk",
     "RecalledItem",
     "Receipt",
     "Stats",

@@ -7,7 +7,7 @@ has no asynchronous form, so there each call runs in a worker thread. The loop s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from agentmem.config import DEFAULT_NAMESPACE, scheme_of, store_url
 from agentmem.contracts import AsyncBridge, Embedder
 from agentmem.keys import Key
 from agentmem.memory import DEFAULT_SESSION, Memory
+from agentmem.read.stream import StreamMode
 from agentmem.recalling import DEFAULT_BUDGET_TOKENS
 from agentmem.registry import load, names
 from agentmem.types import (
@@ -34,6 +35,7 @@ from agentmem.types import (
     Namespace,
     Note,
     Recall,
+    RecallChunk,
     Receipt,
     RefineReport,
     Stats,
@@ -126,6 +128,33 @@ class AsyncMemory:
             explain=explain,
             min_relevance=min_relevance,
         )
+
+    async def recall_stream(
+        self,
+        query: str,
+        *,
+        mode: StreamMode = "append",
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
+        at: Moment | None = None,
+        k: int | None = None,
+        tiers: Sequence[Tier] | None = None,
+        explain: bool = False,
+        min_relevance: float = 0.0,
+    ) -> AsyncIterator[RecallChunk]:
+        """See `Memory.recall_stream`; what is wrong with the arguments is raised when the first chunk is asked for."""
+        chunks = await self._run(
+            (await self._ready()).recall_stream,
+            query,
+            mode=mode,
+            budget_tokens=budget_tokens,
+            at=at,
+            k=k,
+            tiers=tiers,
+            explain=explain,
+            min_relevance=min_relevance,
+        )
+        while (chunk := await self._run(next, chunks, None)) is not None:
+            yield chunk
 
     async def forget(
         self,

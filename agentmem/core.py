@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from agentmem.clock import Clock
 from agentmem.config import scheme_of
-from agentmem.contracts import AsyncBridge, Embedder, Store, Tokenizer
+from agentmem.contracts import AsyncBridge, Embedder, Running, Store, Tokenizer
 from agentmem.embed import choose_embedder
 from agentmem.embed.cache import CachedEmbedder
 from agentmem.embed.off_loop import OffLoopEmbedder
@@ -176,6 +176,10 @@ class Core:
     def beside(self, act: Callable[[], T]) -> T:
         """Do what waits for something else than the store; on an event loop beside it, so that the loop stays free."""
         return act() if self._bridge is None else self._bridge.in_thread(act)
+
+    def start(self, act: Callable[[], T]) -> Running[T]:
+        """Begin what will be asked for later."""
+        return self._executor.submit(act)
 
     def check_open(self) -> None:
         """Raise `ClosedError` once closed."""

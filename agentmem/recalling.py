@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from time import perf_counter
 
 from agentmem.clock import Moment, to_utc
 from agentmem.core import Wiring
 from agentmem.errors import InvalidInputError
 from agentmem.lookup import Lookup, positive
+from agentmem.read.features import Asked
 from agentmem.read.request import ALL_TIERS, Request
-from agentmem.types import Recall, Tier
+from agentmem.read.stream import STREAM_MODES, Stream, StreamMode
+from agentmem.types import Recall, RecallChunk, Tier
 
 DEFAULT_BUDGET_TOKENS = 1000
 
@@ -56,6 +60,60 @@ class Recalling(Lookup):
         self._core.recall_log.add(self._namespace, found.source_ids, self._core.clock.now())
         return found
 
+    def recall_stream(
+        self,
+        query: str,
+        *,
+        mode: StreamMode = "append",
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
+        at: Moment | None = None,
+        k: int | None = None,
+        tiers: Sequence[Tier] | None = None,
+        explain: bool = False,
+        min_relevance: float = 0.0,
+    ) -> Iterator[RecallChunk]:
+        """The evidence as it is found, best estimate first, so that a model can read while memory still looks.
+
+        What words alone find best comes before the question is even embedded; the last chunk brings the rest, and the
+        whole as a `Recall`.
+
+        Args:
+            mode: `append`: what was yielded stays, and the texts one after the other are the context, within the
+                budget; it holds the best items of `recall`, as many as fit beside what went out first. `update`: each
+                chunk is a whole context that takes the place of the one before; the last is what `recall` gives.
+            min_relevance: as for `recall`; above 0, nothing can be appended until all is known.
+
+        The other arguments, and what is raised, are those of `recall`; they are checked at the call.
+        """
+        self._core.check_open()
+        if mode not in STREAM_MODES:
+            raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance)
+        stream = Stream(request, mode, self._core.tokenizer)
+        return self._chunks(request, stream, exactly=tiers is not None)
+
+    def _chunks(self, request: Request, stream: Stream, *, exactly: bool) -> Iterator[RecallChunk]:
+        core = self._core
+        core.check_open()
+        first_wiring = core.wiring
+        ahead = core.start(partial(_timed_ask, first_wiring, request))
+        core.deriver.before_recall(self._namespace, exactly=exactly)
+        if (first := core.run(lambda wiring: stream.first(wiring.recaller))) is not None:
+            yield self._noted(first)
+
+        def rest(wiring: Wiring) -> RecallChunk:
+            core.embed_waiting(wiring, self._namespace)
+            asked, seconds = ahead.result() if wiring is first_wiring else _timed_ask(wiring, request)
+            return stream.rest(wiring.recaller, asked, seconds)
+
+        yield self._noted(core.run(rest))
+
+    def _noted(self, chunk: RecallChunk) -> RecallChunk:
+        """The chunk, its evidence taken note of as recalled."""
+        sources = dict.fromkeys(source for item in chunk.items for source in item.source_ids)
+        self._core.recall_log.add(self._namespace, tuple(sources), self._core.clock.now())
+        return chunk
+
     def _request(
         self,
         query: str,
@@ -79,3 +137,9 @@ class Recalling(Lookup):
             raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
         moment = None if at is None else to_utc(at)
         return Request(self._namespace, query, budget_tokens, moment, k, wanted, explain, min_relevance)
+
+
+def _timed_ask(wiring: Wiring, request: Request) -> tuple[Asked, float]:
+    """The question embedded, and the seconds that took."""
+    start = perf_counter()
+    return wiring.recaller.ask(request.text, request.at), perf_counter() - start

@@ -277,6 +277,22 @@ class Recall:
         return "\n".join([*_told(self.trace), *_told_of_items(self)])
 
 
+@dataclass(frozen=True, slots=True)
+class RecallChunk:
+    """One step of a `recall_stream`.
+
+    When appending, `text` goes right behind the texts before it, and `items` are those that it brings; when updating,
+    it takes their place, and `items` are all there are. `tokens` counts the context up to here, closed; `seconds` go
+    from the question. `recall` is the whole answer, in the last chunk only.
+    """
+
+    text: str
+    items: tuple[RecalledItem, ...]
+    tokens: int
+    seconds: float
+    recall: Recall | None = None
+
+
 def _told(trace: Trace) -> list[str]:
     chance = "" if trace.relevance is None else f", chance of an answer {trace.relevance:.2f}"
     lines = [f"query     {trace.query}"]

@@ -29,6 +29,7 @@ import precision
 import rivals
 import scale
 import store
+import streaming
 from measure import Row, machine
 
 # given the arguments and a folder of its own, each yields its rows
@@ -40,6 +41,7 @@ _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "encryption": lambda given, folder: encryption.rows(given.size, folder),
     "items": lambda given, folder: items.rows(20_000, folder),
     "nodes": lambda given, folder: nodes.rows(folder),
+    "streaming": lambda given, folder: streaming.rows(given.data, folder),
 }
 # only when named
 _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
@@ -59,7 +61,7 @@ def main() -> None:
     )
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
-    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision")
+    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision and streaming")
     parser.add_argument("--plot", type=Path, help="draw the growth here (.svg, .png); needs matplotlib")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     arguments = parser.parse_args()

@@ -77,7 +77,23 @@ class AgentMem:
         self._memory.close()
 
 
+class AgentMemAppend(AgentMem):
+    """agentmem with contexts as `recall_stream` appends them: what went out first cannot be taken back."""
+
+    def pack(self, question: str, budget_tokens: int) -> Packed:
+        # like the others, timed without embedding
+        self._memory.core.embedder.embed_pieces([question], "query")
+        start = perf_counter()
+        chunks = list(self._memory.recall_stream(question, budget_tokens=budget_tokens))
+        return Packed("".join(chunk.text for chunk in chunks), chunks[-1].tokens, perf_counter() - start)
+
+
 BASELINES: Mapping[str, Maker] = {"bm25": Bm25, "dense": Dense, "dense-bare": DenseBare, "rrf": RankFusion}
 PEERS: Mapping[str, Maker] = {name: partial(Peer, name) for name in NAMES}
-SYSTEMS: Mapping[str, Maker] = {"agentmem": AgentMem, **BASELINES, **PEERS}
+SYSTEMS: Mapping[str, Maker] = {
+    "agentmem": AgentMem,
+    "agentmem-append": AgentMemAppend,
+    **BASELINES,
+    **PEERS,
+}
 DEFAULT = ("agentmem", *BASELINES)

@@ -145,9 +145,7 @@ KEPT_AND_FOUND = [[1.0, 1.0, 1.0], True, [], 1, 1, 0, 0]
 
 
 def public(kind: type) -> set[str]:
-    return {
-        name for name, value in vars(kind).items() if inspect.isroutine(value) and not name.startswith("_")
-    }
+    return {name for name, value in inspect.getmembers(kind, inspect.isroutine) if not name.startswith("_")}
 
 
 def test_no_verb_of_memory_is_missing() -> None:

@@ -82,6 +82,7 @@ class Context:
         self.text = ""
         #: of the text with its ending
         self.tokens = 0
+        self._count = 0
         self._budget = budget_tokens
         self._tokenizer = tokenizer
         frame = self._with("")
@@ -103,10 +104,13 @@ class Context:
         broad: bool = False,
         share: float = 1.0,
     ) -> Added:
-        """Append what fits into this share of what is left of the budget; arguments as for `pack`."""
-        spent = self._with("")
-        room = int((self._budget - spent) * share)
-        chosen, cut = _choose(candidates, room, self._tokenizer, k, broad)
+        """Append what fits into this share of what is left of the budget; the whole never holds more than `k`."""
+        room = int((self._budget - self._with("")) * share)
+        most = len(candidates) if k is None else k - self._count
+        chosen, cut = _choose(candidates[:most], room, self._tokenizer, broad)
+        cut.extend(
+            CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in candidates[most:]
+        )
         lines = lay_out([candidate.passage for candidate, _ in chosen])
         while chosen and (tokens := self._with(lines)) > self._budget:
             # a tokenizer of the user's own need not be additive
@@ -117,6 +121,7 @@ class Context:
             return Added("", (), tuple(cut))
         grown = f"{self._opening}{lines}"
         self.text, self.tokens = self.text + grown, tokens
+        self._count += len(chosen)
         return Added(grown, tuple(chosen), tuple(cut))
 
     @property
@@ -129,15 +134,14 @@ class Context:
 
 
 def _choose(
-    candidates: Sequence[Candidate], room_tokens: int, tokenizer: Tokenizer, k: int | None, broad: bool
+    candidates: Sequence[Candidate], room_tokens: int, tokenizer: Tokenizer, broad: bool
 ) -> tuple[list[tuple[Candidate, int]], list[CutItem]]:
     """Candidates whose lines fit, with their tokens, best first; and the others."""
     spent = misses = 0
     chosen: list[tuple[Candidate, int]] = []
     cut: list[CutItem] = []
     headers: set[HeaderKey] = set()
-    within, beyond = (candidates, []) if k is None else (candidates[:k], candidates[k:])
-    for candidate in _by_worth(within, broad):
+    for candidate in _by_worth(candidates, broad):
         if misses == _PATIENCE:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
@@ -151,7 +155,6 @@ def _choose(
         spent += cost + extra
         headers.add(group)
         chosen.append((candidate, cost))
-    cut.extend(CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in beyond)
     # best first again; the sort is stable
     chosen.sort(key=lambda pair: -pair[0].score)
     return chosen, cut

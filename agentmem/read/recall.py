@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -48,7 +49,7 @@ class Recaller:
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._gatherer = Gatherer(store, channels, executor, clock)
         self._clock = clock
         self._views = Views()
@@ -60,16 +61,7 @@ class Recaller:
         start = perf_counter()
         asked = self.ask(request.text, request.at)
         embed_seconds = perf_counter() - start
-        found = self.find(request, asked)
-        packed = pack(
-            found.candidates,
-            budget_tokens=request.budget_tokens,
-            tokenizer=self.tokenizer,
-            tiers=partial(self.tiers, request.namespace),
-            k=request.k,
-            broad=asked.analysis.broad,
-        )
-        return self.answer(request, found, packed, embed_seconds, perf_counter() - start)
+        return self.packed(request, self.find(request, asked), embed_seconds, start)
 
     def find(self, request: Request, asked: Asked) -> Found:
         """Everything that may be packed, best first; where `asked` has no vector, by words alone."""
@@ -79,6 +71,18 @@ class Recaller:
         gate = _gate(weighed, request.tiers, request.min_relevance)
         candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
         return Found(asked, gathered, weighed, gate, candidates, folded)
+
+    def packed(self, request: Request, found: Found, embed_seconds: float, start: float) -> Recall:
+        """The best of what was found, within the budget; `start` is when it was asked, by `perf_counter`."""
+        packed = pack(
+            found.candidates,
+            budget_tokens=request.budget_tokens,
+            tokenizer=self._tokenizer,
+            tiers=partial(self.tiers, request.namespace),
+            k=request.k,
+            broad=found.asked.analysis.broad,
+        )
+        return self.answer(request, found, packed, embed_seconds, perf_counter() - start)
 
     def answer(
         self, request: Request, found: Found, packed: Packed, embed_seconds: float, seconds: float
@@ -113,11 +117,15 @@ class Recaller:
     def ask(self, text: str, at: datetime | None) -> Asked:
         """The question analysed, in terms, and embedded where that works."""
         made = embed_pieces_or_none(self._embedder, [text], "query")
-        analysis = analyse(text, at or self._clock.now())
+        asked = self.ask_words(text, at)
         if made is None:
-            return Asked(text, analysis, terms(text), None)
+            return asked
         pieces = made.pieces[0] if made.pieces else None
-        return Asked(text, analysis, terms(text), made.rows[0], pieces)
+        return replace(asked, vector=made.rows[0], pieces=pieces)
+
+    def ask_words(self, text: str, at: datetime | None) -> Asked:
+        """The question analysed and in terms; asks no embedder."""
+        return Asked(text, analyse(text, at or self._clock.now()), terms(text), None)
 
     def gather(
         self, namespace: Namespace, asked: Asked, at: datetime | None, tiers: tuple[Tier, ...], useful: int
