@@ -74,10 +74,12 @@ def fold(
     return list(kept.values()), len(candidates) - len(kept)
 
 
-def next_to(seeds: Sequence[Candidate]) -> list[int]:
-    """Positions right before and after the seeds."""
-    seqs = {seed.passage.seq for seed in seeds if seed.passage.seq >= 0}
-    return sorted({near for seq in seqs for near in (seq - 1, seq + 1)} - seqs)
+def next_to(seeds: Sequence[Candidate], twice: int) -> list[int]:
+    """Positions right before and after the seeds, and the next ones beyond for the first `twice` of them."""
+    seqs = [seed.passage.seq for seed in seeds if seed.passage.seq >= 0]
+    near = {seq + step for seq in seqs for step in (-1, 1)}
+    near |= {seq + step for seq in seqs[:twice] for step in (-2, 2)}
+    return sorted(near - set(seqs))
 
 
 def with_neighbours(

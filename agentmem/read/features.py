@@ -76,21 +76,33 @@ def late(asked: Asked, pool: Pool) -> Columns:
     """Late interaction: how near each piece of the question comes to any piece of the passage (MaxSim), on average.
 
     Weighed, a piece counts by how much nearer the best passage of the pool comes than the average one does: what all
-    or none of them say tells nothing. Also with each piece sought in the turns before and around, too.
+    or none of them say tells nothing. Also with each piece sought in the question before, too, or in as many turns on
+    either side: an answer seldom repeats what the talk has been about.
     """
     near = pool.pieces
     if near is None or not len(near):
         return {}
     weights = late_weights(near)
-    before = np.maximum(near, _shifted_rows(near, pool.before, otherwise=-1.0))
     after_question = np.maximum(near, _shifted_rows(near, _questions(pool), otherwise=-1.0))
-    around = np.maximum(before, _shifted_rows(near, pool.after, otherwise=-1.0))
+    by_one = _widened(near, pool)
+    by_two = _widened(by_one, pool)
+    by_four = _widened(_widened(by_two, pool), pool)
     return {
         "late": spread(near.mean(axis=1)),
         "late_weighed": spread(near @ weights),
         "late_after_question": spread(after_question @ weights),
-        "late_around": spread(around @ weights),
+        "late_around": spread(by_one @ weights),
+        "late_around_two": spread(by_two @ weights),
+        "late_around_four": spread(by_four @ weights),
     }
+
+
+def _widened(near: Vectors, pool: Pool) -> Vectors:
+    """The nearest of each row `[N, Q]` and the rows of the turns right before and after."""
+    before = _shifted_rows(near, pool.before, otherwise=-1.0)
+    after = _shifted_rows(near, pool.after, otherwise=-1.0)
+    widened: Vectors = np.maximum(np.maximum(near, before), after)
+    return widened
 
 
 def late_weights(near: Vectors) -> Column:

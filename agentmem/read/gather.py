@@ -15,9 +15,11 @@ from agentmem.types import ChannelTrace, Namespace, Tier
 
 # how deep each channel is asked at least
 DEPTH = 100
-# so many of the fused list are looked at closely, and so many of those bring their neighbours
+# so many of the fused list are looked at closely
 HEAD = 160
+# so many of those bring the turn right before and after, and the first of them two on either side
 SEEDS = 100
+FIRST_SEEDS = 50
 # a filter that leaves nothing of so many is answered with what it left
 _DEEPEST = 25_600
 # where filters leave no more than so many passages, all of them are looked at
@@ -117,7 +119,7 @@ class Gatherer:
         tiers: tuple[Tier, ...],
         traces: tuple[ChannelTrace, ...],
     ) -> Gathered:
-        near = self._store.neighbours(query.namespace, next_to(wanted[:SEEDS]))
+        near = self._store.neighbours(query.namespace, next_to(wanted[:SEEDS], FIRST_SEEDS))
         tail = {candidate.passage.key: candidate for candidate in wanted[HEAD:]}
         beside = with_neighbours(wanted[:HEAD], near, query.at)[len(wanted[:HEAD]) :]
         head = [

@@ -129,6 +129,15 @@ def test_a_piece_that_only_one_passage_comes_near_tells_more_than_one_that_all_d
     assert found["late_around"][1] == found["late_around"][0] > found["late_around"][3]
 
 
+def test_what_the_talk_is_about_reaches_two_turns_on_but_not_another_session() -> None:
+    near = {key: np.array([0.9 if key == 1 else 0.1], np.float32) for key in (1, 2, 3, 4)}
+
+    found = features(asked("cat?"), make_pool(TALK, Views(), None, near))
+
+    assert found["late_around"][2] == found["late_around"][3] < found["late_around"][1]
+    assert found["late_around_two"][2] == found["late_around_two"][0] > found["late_around_two"][3]
+
+
 def test_where_many_passages_have_no_pieces_none_count() -> None:
     near = {1: np.array([0.9], np.float32), 2: np.array([0.9], np.float32)}
 
