@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from agentmem.clock import day_text
@@ -23,6 +24,8 @@ _FENCE = re.compile(r"^```.*?^```[^\n]*\n?", re.MULTILINE | re.DOTALL)
 _BLANK = re.compile(r"\n\s*\n")
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|\n")
 _SPACE = re.compile(r"\s+")
+# coarsest first
+_BOUNDARIES = (_BLANK, _SENTENCE, _SPACE)
 
 
 def spans(text: str, max_chars: int = CUT_CHARS) -> list[tuple[int, int]]:
@@ -32,50 +35,29 @@ def spans(text: str, max_chars: int = CUT_CHARS) -> list[tuple[int, int]]:
     pieces: list[tuple[int, int]] = []
     position = 0
     for fence in _FENCE.finditer(text):
-        pieces.extend(_pieces(text, position, fence.start(), max_chars))
-        pieces.extend(_pieces(text, fence.start(), fence.end(), max_chars, whole=True))
-        position = fence.end()
-    pieces.extend(_pieces(text, position, len(text), max_chars))
-    return _joined(pieces, max_chars)
+        pieces += _pieces(text, position, fence.start(), max_chars, _BOUNDARIES)
+        start, end = fence.span()
+        fits = end - start <= max_chars
+        pieces += [(start, end)] if fits else _pieces(text, start, end, max_chars, _BOUNDARIES)
+        position = end
+    pieces += _pieces(text, position, len(text), max_chars, _BOUNDARIES)
+    return _joined([piece for piece in pieces if piece[0] < piece[1]], max_chars)
 
 
-def _pieces(text: str, start: int, end: int, max_chars: int, *, whole: bool = False) -> list[tuple[int, int]]:
-    """The range cut at the coarsest boundary that makes every piece fit."""
-    if end <= start:
-        return []
-    if end - start <= max_chars and (whole or not _BLANK.search(text, start, end)):
-        return [(start, end)]
-    for boundary in (_BLANK, _SENTENCE, _SPACE):
-        cuts = [match.end() for match in boundary.finditer(text, start, end) if match.end() < end]
-        if cuts:
-            edges = [start, *cuts, end]
-            return [
-                part
-                for left, right in itertools.pairwise(edges)
-                for part in (
-                    [(left, right)]
-                    if right - left <= max_chars
-                    else _pieces_within(text, left, right, max_chars, boundary)
-                )
-            ]
-    return _hard(start, end, max_chars)
-
-
-def _pieces_within(
-    text: str, start: int, end: int, max_chars: int, tried: re.Pattern[str]
+def _pieces(
+    text: str, start: int, end: int, max_chars: int, boundaries: Sequence[re.Pattern[str]]
 ) -> list[tuple[int, int]]:
-    finer = {_BLANK: _SENTENCE, _SENTENCE: _SPACE}.get(tried)
-    if finer is None:
+    """The range cut at the first of the boundaries; what is still too long there at the next."""
+    if not boundaries:
         return _hard(start, end, max_chars)
-    cuts = [match.end() for match in finer.finditer(text, start, end) if match.end() < end]
-    edges = [start, *cuts, end]
+    cuts = [match.end() for match in boundaries[0].finditer(text, start, end) if match.end() < end]
     return [
         part
-        for left, right in itertools.pairwise(edges)
+        for left, right in itertools.pairwise([start, *cuts, end])
         for part in (
             [(left, right)]
             if right - left <= max_chars
-            else _pieces_within(text, left, right, max_chars, finer)
+            else _pieces(text, left, right, max_chars, boundaries[1:])
         )
     ]
 
