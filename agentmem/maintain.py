@@ -1,7 +1,7 @@
-"""Keeps old memory cheap: vectors go to the precision their retention asks for. Offline, never while remembering.
+"""Keeps old memory cheap: vectors go to the precision their retention asks for, latents go where words will do.
 
-Each stretch of the table is one transaction, so it may be stopped at any moment and run again: what is done is found
-done. Vectors that should be finer again are made anew from their words.
+Offline, never while remembering. Each stretch of the table is one transaction, so it may be stopped at any moment and
+run again: what is done is found done. Vectors that should be finer again are made anew from their words.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def maintain(
         seen += step.seen
         if progress is not None:
             progress(seen, max(total, seen))
+    latents, latent_bytes = store.fade_latents(namespace, now, dry_run=dry_run)
     after = before if dry_run else store.lifecycle(namespace, now)
     return Maintenance(
         namespace=namespace,
@@ -46,6 +47,8 @@ def maintain(
         raised=raised,
         bytes_before=before.vector_bytes,
         bytes_after=after.vector_bytes,
+        latents=latents,
+        latent_bytes=latent_bytes,
         dry_run=dry_run,
     )
 

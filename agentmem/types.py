@@ -408,7 +408,10 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """What a `maintain` did, or with `dry_run` would do: vectors by the precision they fell to, and made anew."""
+    """What a `maintain` did, or with `dry_run` would do: vectors by the precision they fell to, and made anew.
+
+    `bytes_before` and `bytes_after` are those of vectors; `latent_bytes` those of the `latents` dropped.
+    """
 
     namespace: Namespace
     vectors: int
@@ -416,4 +419,6 @@ class Maintenance:
     raised: int
     bytes_before: int
     bytes_after: int
+    latents: int
+    latent_bytes: int
     dry_run: bool

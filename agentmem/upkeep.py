@@ -31,7 +31,9 @@ class Upkeep(Lookup):
     ) -> Maintenance:
         """Keep what was long not recalled in fewer bits; what was recalled since, in more again.
 
-        Only vectors change, never words, so everything stays findable. May be stopped at any moment and run again.
+        Latents (a model's keys and values) that nobody came back to for longest are dropped: who needs them makes
+        them again from the words. Words never change, so everything stays findable. May be stopped at any moment and
+        run again.
 
         Args:
             dry_run: only tell what would change.

@@ -57,6 +57,8 @@ def _latents(memory: Memory, told: Sequence[str]) -> Iterator[str]:
         yield f"there are latents of {held}"
     if "done keep a latent" in told and "cat" not in held:
         yield "an acknowledged latent is gone"
+    if "done let a latent fade" in told and store.find(OTHER):
+        yield "a latent that was let go is still there"
 
 
 def _sealed(home: Home, *, begun: bool, acknowledged: bool) -> Iterator[str]:

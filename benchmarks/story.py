@@ -35,6 +35,7 @@ LONG = "A long story. " * 150
 _SEEDED = 120
 _KEEP_INDEX_FROM = 100
 _UNTIL_INT4 = timedelta(days=80)
+_UNTIL_FADED = timedelta(days=200)
 _PAUSE_S = 0.05
 LATENT_KIND: dict[str, Any] = {"fingerprint": "a model", "layout": "words"}
 KEY = b"k" * 32
@@ -62,6 +63,7 @@ STEPS = (
     Step("make the vectors"),
     Step("keep word pieces"),
     Step("maintain"),
+    Step("let a latent fade"),
     Step("forget", removes=("secret", "n-secret")),
     Step("export"),
     Step("import", {GUEST: {"g1": "Greetings from a guest.", "n-g1": "The guest is polite"}}),
@@ -172,6 +174,11 @@ def _do(memory: Memory, home: Home, step: Step) -> None:
             with Memory(home.url(SEEDED), namespace=ME, clock=later) as aged:
                 aged.maintain()
                 aged.recall("thing 3")
+                aged.maintain()
+        case "let a latent fade":
+            memory.latents().put(OTHER, "o1", _numbers("o1"), **LATENT_KIND)
+            later = ManualClock(datetime.now(UTC) + _UNTIL_FADED)
+            with Memory(home.url(SEEDED), namespace=OTHER, clock=later) as aged:
                 aged.maintain()
         case "forget":
             memory.forget(ids=["secret"])

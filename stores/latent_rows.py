@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from agentmem.clock import from_micros
 from agentmem.errors import InvalidInputError
 from agentmem.latents import LatentRef
+from agentmem.retention import KV_TIERS
 from agentmem.types import Namespace
 
 from . import namespaces, schema
 from .chunks import chunks
 from .latent_schema import latent_removals, latent_sources, latents
+from .recalls import Held
 
 L = latents.c
 E = schema.events.c
@@ -116,6 +119,27 @@ def forget(connection: Connection, namespace_pk: int, event_pks: Sequence[int], 
     for names in chunks(ids):
         going.update(_files(connection, (L.namespace_pk == namespace_pk) & L.owner_id.in_(names)))
     _remove(connection, namespace_pk, going)
+
+
+def fading(connection: Connection, namespace_pk: int, held: Held) -> dict[int, int]:
+    """Latents of a namespace whose events are all so little held that their words will do: size in bytes by key."""
+    rows = connection.execute(
+        select(L.pk, L.size_bytes, latent_sources.c.event_pk)
+        .join(latent_sources, latent_sources.c.latent_pk == L.pk)
+        .where(L.namespace_pk == namespace_pk)
+    ).all()
+    events = np.array([row.event_pk for row in rows], dtype=np.int64)
+    furthest = held.levels(events) == KV_TIERS.index("text")
+    nearer = {row.pk for row, is_far in zip(rows, furthest, strict=True) if not is_far}
+    return {row.pk: row.size_bytes for row in rows if row.pk not in nearer}
+
+
+def drop(connection: Connection, namespace_pk: int, pks: Sequence[int]) -> None:
+    """Remove these latents of a namespace."""
+    for chunk in chunks(pks):
+        _remove(
+            connection, namespace_pk, _files(connection, (L.namespace_pk == namespace_pk) & L.pk.in_(chunk))
+        )
 
 
 def clear(connection: Connection, namespace_pk: int, owner_id: str | None = None) -> int:

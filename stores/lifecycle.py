@@ -6,7 +6,7 @@ for what was lost is nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from agentmem.contracts import Precision, Vectors
 from agentmem.faults import point
-from agentmem.retention import level
 
 from . import schema, vector_copies, vectors
 from .chunks import chunks
@@ -82,15 +81,10 @@ def next_step(
     return Step(found[-1].pk, len(found), {name: tuple(pks) for name, pks in falling.items()}, tuple(rising))
 
 
-def _wanted(found: Sequence[Row[Any, Any, Any, Any]], held: Held) -> Iterator[int]:
+def _wanted(found: Sequence[Row[Any, Any, Any, Any]], held: Held) -> list[int]:
     """Per row the place of the precision it should have; -1 for one that is no event's, or an event just stored."""
-    events = np.array([row.event_pk or -1 for row in found], dtype=np.int64)
-    places = np.searchsorted(held.pks, events)
-    known = places < len(held.pks)
-    known[known] = held.pks[places[known]] == events[known]
-    wanted = np.full(len(found), -1)
-    wanted[known] = level(held.retention[places[known]])
-    return iter(wanted.tolist())
+    levels: list[int] = held.levels(np.array([row.event_pk or -1 for row in found], dtype=np.int64)).tolist()
+    return levels
 
 
 def fall(connection: Connection, namespace_pk: int, embedder: tuple[int, int], step: Step) -> int:

@@ -14,7 +14,7 @@ from agentmem.faults import point
 from agentmem.retention import KV_TIERS, PRECISIONS, level
 from agentmem.types import Lifecycle, Namespace
 
-from . import lifecycle, namespaces, recalls, reindex, vectors
+from . import latent_rows, lifecycle, namespaces, recalls, reindex, vectors
 from .derived import DerivedRows
 from .parts import VectorSearch
 
@@ -23,6 +23,10 @@ class LifecycleRows(DerivedRows):
     """The methods of `agentmem.contracts.Store` on strength, retention and precision."""
 
     _indexes: VectorSearch
+
+    @abstractmethod
+    def _remove_latent_files(self) -> None:
+        """Remove the files of latents that are gone."""
 
     @abstractmethod
     def _in_use(self, connection: Connection, maker: str = "") -> tuple[int, int] | None:
@@ -83,6 +87,19 @@ class LifecycleRows(DerivedRows):
             with self._in(namespace) as (connection, row):
                 if row is not None:
                     self._indexes.follow(connection, row, embedder)
+
+    def fade_latents(self, namespace: Namespace, now: datetime, *, dry_run: bool) -> tuple[int, int]:
+        with self._in(namespace) as (connection, row):
+            if row is None or not latent_rows.any_kept(connection):
+                return 0, 0
+            held = recalls.held(connection, row.pk, now)
+            fading = latent_rows.fading(connection, row.pk, held)
+        if fading and not dry_run:
+            with self._database.write(namespace) as connection:
+                latent_rows.drop(connection, row.pk, list(fading))
+                point("maintain.latents_dropped")
+            self._remove_latent_files()
+        return len(fading), sum(fading.values())
 
     def raise_vectors(
         self, namespace: Namespace, keys: Sequence[int], rows: Vectors, *, embedder: str = ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
 from agentmem.clock import from_micros, to_micros
-from agentmem.retention import FIRST_STABILITY_DAYS, Floats, Strength, retention, strengthened
+from agentmem.retention import FIRST_STABILITY_DAYS, Floats, Strength, level, retention, strengthened
 
 from . import schema
 from .chunks import chunks
@@ -91,6 +91,15 @@ class Held:
 
     pks: NDArray[np.int64]
     retention: Floats
+
+    def levels(self, event_pks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How far down each of these events is, as `retention.level`; -1 for one that was not there."""
+        places = np.searchsorted(self.pks, event_pks)
+        known = places < len(self.pks)
+        known[known] = self.pks[places[known]] == event_pks[known]
+        found = np.full(len(event_pks), -1)
+        found[known] = level(self.retention[places[known]])
+        return found
 
 
 def held(connection: Connection, namespace_pk: int, now: datetime) -> Held:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,67 @@ def test_maintaining_twice_changes_nothing(memory: Memory, clock: ManualClock) -
 
     assert first.lowered == {"int4": 20}
     assert (second.lowered, second.raised, second.bytes_after) == ({}, 0, first.bytes_after)
+
+
+def keep_latent(memory: Memory, id: str, sources: tuple[str, ...] = ()) -> int:
+    """A latent of an event's, or of an owner's with events as its sources; its size in bytes."""
+    numbers = {"k": np.arange(64, dtype=np.float32)}
+    kept = memory.latents().put(
+        memory.current_namespace, id, numbers, fingerprint="a model", layout="kv", sources=sources
+    )
+    return kept.size_bytes
+
+
+def latents(memory: Memory) -> list[str]:
+    return [ref.owner_id for ref in memory.latents().find(memory.current_namespace)]
+
+
+@pytest.mark.parametrize(("after_days", "left"), [(80, ["e1"]), (100, [])])
+def test_latents_of_what_nobody_recalls_go_in_the_end(
+    memory: Memory, clock: ManualClock, after_days: int, left: list[str]
+) -> None:
+    fill(memory, 3)
+    size = keep_latent(memory, "e1")
+    clock.advance(timedelta(days=after_days))
+
+    report = memory.maintain()
+
+    assert latents(memory) == left
+    assert (report.latents, report.latent_bytes) == ((0, 0) if left else (1, size))
+    assert memory.latents().stats().files == len(left)
+
+
+def test_a_latent_stays_while_one_of_its_events_is_recalled(memory: Memory, clock: ManualClock) -> None:
+    fill(memory, 20)
+    keep_latent(memory, "an episode", sources=("e6", "e7"))
+    for _ in range(4):
+        clock.advance(timedelta(days=25))
+        memory.recall("thing number 7", k=1)
+
+    memory.maintain()
+
+    assert latents(memory) == ["an episode"]
+
+
+def test_a_latent_that_comes_from_no_event_stays(memory: Memory, clock: ManualClock) -> None:
+    fill(memory, 3)
+    keep_latent(memory, "how good a model is")
+    clock.advance(timedelta(days=1000))
+
+    memory.maintain()
+
+    assert latents(memory) == ["how good a model is"]
+
+
+def test_a_dry_run_drops_no_latent(memory: Memory, clock: ManualClock) -> None:
+    fill(memory, 3)
+    keep_latent(memory, "e1")
+    clock.advance(timedelta(days=1000))
+
+    report = memory.maintain(dry_run=True)
+
+    assert report.latents == 1
+    assert latents(memory) == ["e1"]
 
 
 def test_a_dry_run_tells_and_changes_nothing(memory: Memory, clock: ManualClock) -> None:

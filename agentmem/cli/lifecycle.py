@@ -45,6 +45,9 @@ def _told(report: Maintenance) -> str:
     moves = [f"{render.plural(count, 'vector')} {would} to {form}" for form, count in report.lowered.items()]
     if report.raised:
         moves.append(f"{render.plural(report.raised, 'vector')} {would} back to float32")
+    if report.latents:
+        freed = f"{report.latent_bytes:,} bytes"
+        moves.append(f"{render.plural(report.latents, 'latent')} {would} to words alone ({freed})")
     if not moves:
         return f"{name}: nothing to do for {render.plural(report.vectors, 'vector')}"
     size = f"{report.bytes_before:,} bytes"

@@ -231,6 +231,9 @@ class Store(Protocol):
     def maintain(self, namespace: Namespace, now: datetime, *, dry_run: bool) -> Iterator[MaintenanceStep]:
         """Lower vectors to what their retention asks for, a transaction a step; tell which should be finer."""
 
+    def fade_latents(self, namespace: Namespace, now: datetime, *, dry_run: bool) -> tuple[int, int]:
+        """Remove the latents whose events are little held; returns how many, and their bytes."""
+
     def raise_vectors(
         self, namespace: Namespace, keys: Sequence[int], rows: Vectors, *, embedder: str = ""
     ) -> int:
