@@ -116,6 +116,7 @@ class AsyncMemory:
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
         min_relevance: float = 0.0,
+        coverage: float = 1.0,
     ) -> Recall:
         """See `Memory.recall`."""
         return await self._run(
@@ -127,6 +128,7 @@ class AsyncMemory:
             tiers=tiers,
             explain=explain,
             min_relevance=min_relevance,
+            coverage=coverage,
         )
 
     async def recall_stream(
@@ -140,6 +142,7 @@ class AsyncMemory:
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
         min_relevance: float = 0.0,
+        coverage: float = 1.0,
     ) -> AsyncIterator[RecallChunk]:
         """See `Memory.recall_stream`; what is wrong with the arguments is raised when the first chunk is asked for."""
         chunks = await self._run(
@@ -152,6 +155,7 @@ class AsyncMemory:
             tiers=tiers,
             explain=explain,
             min_relevance=min_relevance,
+            coverage=coverage,
         )
         while (chunk := await self._run(next, chunks, None)) is not None:
             yield chunk

@@ -31,6 +31,7 @@ class Recalling(Lookup):
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
         min_relevance: float = 0.0,
+        coverage: float = 1.0,
     ) -> Recall:
         """The best evidence for a question, packed under a token budget.
 
@@ -43,13 +44,15 @@ class Recalling(Lookup):
             explain: keep in the trace what was cut, and why, and what speaks for each item.
             min_relevance: the answer is empty where the chance that memory holds one (`trace.relevance`) is below
                 this; 0 always answers.
+            coverage: stop once what is packed is as likely as this to be all the evidence there is, however much of the
+                budget is left; 1 fills the budget.
 
         Raises:
             InvalidInputError: an empty query, or a budget, `k`, tier or chance that makes no sense.
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance)
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage)
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
 
         def answer(wiring: Wiring) -> Recall:
@@ -71,6 +74,7 @@ class Recalling(Lookup):
         tiers: Sequence[Tier] | None = None,
         explain: bool = False,
         min_relevance: float = 0.0,
+        coverage: float = 1.0,
     ) -> Iterator[RecallChunk]:
         """The evidence as it is found, best estimate first, so that a model can read while memory still looks.
 
@@ -88,7 +92,7 @@ class Recalling(Lookup):
         self._core.check_open()
         if mode not in STREAM_MODES:
             raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance)
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage)
         stream = Stream(request, mode, self._core.tokenizer)
         return self._chunks(request, stream, exactly=tiers is not None)
 
@@ -123,6 +127,7 @@ class Recalling(Lookup):
         tiers: Sequence[Tier] | None,
         explain: bool,
         min_relevance: float,
+        coverage: float,
     ) -> Request:
         """What is asked, checked."""
         if not isinstance(query, str) or not query.strip():
@@ -135,8 +140,12 @@ class Recalling(Lookup):
             raise InvalidInputError(f"unknown tiers {sorted(unknown)}; known: {', '.join(ALL_TIERS)}")
         if not 0 <= min_relevance <= 1:
             raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
+        if not 0 < coverage <= 1:
+            raise InvalidInputError(f"coverage is a share of up to 1, above 0, not {coverage!r}")
         moment = None if at is None else to_utc(at)
-        return Request(self._namespace, query, budget_tokens, moment, k, wanted, explain, min_relevance)
+        return Request(
+            self._namespace, query, budget_tokens, moment, k, wanted, explain, min_relevance, coverage
+        )
 
 
 def _timed_ask(wiring: Wiring, request: Request) -> tuple[Asked, float]:

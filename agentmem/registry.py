@@ -55,6 +55,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "demo": "agentmem.evals.commands:demo",
         "segmentation": "agentmem.evals.segmentation:segmentation",
         "fit": "agentmem.evals.fit:fit",
+        "coverage": "agentmem.evals.coverage:coverage",
         "kv": "agentmem.evals.kv:kv",
     },
 }

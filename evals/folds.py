@@ -58,7 +58,7 @@ def cross_validated(
     }
     tokenizer = as_tokenizer(None)
     rows: dict[str, list[dict[str, float]]] = {}
-    for half in _halves([conversation.id for conversation in dataset.conversations], splits):
+    for half in halves([conversation.id for conversation in dataset.conversations], splits):
         weights = {
             inside: fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
             for inside in (True, False)
@@ -78,7 +78,7 @@ def cross_validated(
     }
 
 
-def _halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:
+def halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:
     """Ways to cut the conversations in two, spread over all there are."""
     every = [frozenset(chosen) for chosen in combinations(ids, len(ids) // 2)]
     step = max(1, len(every) // splits)

@@ -75,6 +75,7 @@ kept.command()(latents.stats)
 evals.command()(evaluate.locomo)
 evals.command()(evaluate.segmentation)
 evals.command()(evaluate.fit)
+evals.command()(evaluate.coverage)
 evals.command()(evaluate.kv)
 
 

@@ -138,3 +138,18 @@ def kv(
 def names_in(options: list[str] | None) -> list[str] | None:
     """Names given with commas, repeatedly, or both; none where nothing was given."""
     return [name.strip() for part in options or () for name in part.split(",") if name.strip()] or None
+
+
+def coverage(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
+    ] = None,
+    embedder: Embedder = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
+    ] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Print what stopping short of the budget saves and loses, on conversations not seen."""
+    raise typer.Exit(load("evals", "coverage")(data=data, embedder=embedder, splits=splits, as_json=as_json))

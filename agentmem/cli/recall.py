@@ -36,6 +36,14 @@ def recall(
             help="Print nothing where the chance of an answer is below this, from 0 to 1.",
         ),
     ] = 0.0,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            "--coverage",
+            metavar="SHARE",
+            help="Stop short of the budget once this likely to have all the evidence, up to 1.",
+        ),
+    ] = 1.0,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -52,6 +60,7 @@ def recall(
             tiers=tiers,
             explain=explain,
             min_relevance=min_relevance,
+            coverage=coverage,
         )
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})

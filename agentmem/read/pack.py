@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from agentmem.contracts import StoredPassage, Tokenizer
 from agentmem.errors import BudgetTooSmallError
 from agentmem.quote import CLOSE, OPEN
@@ -131,6 +133,17 @@ class Context:
     def _with(self, lines: str) -> int:
         """Tokens of the context where it ends after these lines."""
         return self._tokenizer.count(f"{self.text}{self._opening}{lines}{CLOSE}")
+
+
+def enough(candidates: Sequence[Candidate], coverage: float) -> int:
+    """How many of the best candidates are as likely as `coverage` to be all that is evidence, by scores in logits."""
+    if coverage >= 1 or not candidates:
+        return len(candidates)
+    scores = np.array([candidate.score for candidate in candidates])
+    chances = np.exp(scores - scores.max())
+    covered = np.cumsum(chances) / chances.sum()
+    # the last sum may fall short of 1 by what rounding takes
+    return min(int(np.searchsorted(covered, coverage)) + 1, len(candidates))
 
 
 def _choose(

@@ -20,13 +20,13 @@ from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
 from agentmem.read.gate import LEAST_POOL, alike, signs
 from agentmem.read.gather import Gathered, Gatherer
-from agentmem.read.pack import Packed, pack
+from agentmem.read.pack import Packed, enough, pack
 from agentmem.read.pool import Pool, make_pool
 from agentmem.read.query import analyse
 from agentmem.read.request import ALL_TIERS, Request
 from agentmem.read.views import Views
 from agentmem.terms import terms
-from agentmem.types import ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
+from agentmem.types import CutItem, ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
 
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
@@ -70,7 +70,8 @@ class Recaller:
         weighed = self._weigh(request.namespace, asked, gathered)
         gate = _gate(weighed, request.tiers, request.min_relevance)
         candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
-        return Found(asked, gathered, weighed, gate, candidates, folded)
+        count = enough(candidates, request.coverage)
+        return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:])
 
     def packed(self, request: Request, found: Found, embed_seconds: float, start: float) -> Recall:
         """The best of what was found, within the budget; `start` is when it was asked, by `perf_counter`."""
@@ -96,11 +97,11 @@ class Recaller:
             embed_seconds=embed_seconds,
             seconds=seconds,
             channels=found.gathered.traces,
-            candidates=len(found.candidates),
+            candidates=len(found.candidates) + len(found.spare),
             folded=found.folded,
             budget_tokens=request.budget_tokens,
             tokens=packed.tokens,
-            cut=packed.cut if request.explain else (),
+            cut=(*packed.cut, *_not_needed(found.spare)) if request.explain else (),
             relevance=weighed.relevance,
             question=QuestionTrace(
                 analysis.kind, analysis.tense, tuple(span.words for span in analysis.spans), analysis.broad
@@ -179,7 +180,10 @@ class _Gated(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a question found: `candidates` without duplicates, best first, and how they came about."""
+    """What a question found: `candidates` without duplicates, best first, and how they came about.
+
+    `spare` is what would add next to nothing to them.
+    """
 
     asked: Asked
     gathered: Gathered
@@ -187,6 +191,7 @@ class Found(NamedTuple):
     gate: _Gated
     candidates: list[Candidate]
     folded: int
+    spare: list[Candidate]
 
 
 def _gate(weighed: _Weighed, tiers: tuple[Tier, ...], least: float) -> _Gated:
@@ -194,6 +199,12 @@ def _gate(weighed: _Weighed, tiers: tuple[Tier, ...], least: float) -> _Gated:
     if weighed.relevance is not None and weighed.relevance < least:
         return _Gated(False, f"nothing relevant: below {least:.3f}")
     return _Gated(True, "all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller")
+
+
+def _not_needed(spare: Sequence[Candidate]) -> tuple[CutItem, ...]:
+    return tuple(
+        CutItem(entry.passage.owner_id, entry.score, "what is likelier is enough") for entry in spare
+    )
 
 
 def _reasons(items: Sequence[RecalledItem], gathered: Gathered, weighed: _Weighed) -> tuple[ItemTrace, ...]:

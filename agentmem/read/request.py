@@ -22,3 +22,4 @@ class Request:
     tiers: tuple[Tier, ...] = ALL_TIERS
     explain: bool = False
     min_relevance: float = 0.0
+    coverage: float = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from agentmem.contracts import StoredPassage
 from agentmem.errors import BudgetTooSmallError, InvalidInputError
 from agentmem.quote import defuse
 from agentmem.read.candidates import Candidate
-from agentmem.read.pack import pack
+from agentmem.read.pack import enough, pack
 from agentmem.tokens import as_tokenizer
 
 texts = st.text(min_size=1, max_size=120).filter(
@@ -136,6 +137,40 @@ def test_a_budget_for_the_frame_alone_gives_no_text(memory: Memory) -> None:
     found = memory.recall("cat", budget_tokens=25)
 
     assert (found.text, found.items, found.tokens) == ("", (), 0)
+
+
+def test_with_a_coverage_packing_stops_where_more_adds_next_to_nothing(memory: Memory) -> None:
+    memory.remember(
+        [
+            {"id": "hit", "name": "Alice", "content": "My zebrafish is called Miso."},
+            *({"content": f"The weather was fine on walk {number}."} for number in range(30)),
+        ]
+    )
+
+    found = memory.recall("What is Alice's zebrafish called?", coverage=0.9, explain=True)
+
+    assert [item.id for item in found.items] == ["hit"]
+    assert len(memory.recall("What is Alice's zebrafish called?").items) == 31
+    assert {cut.reason for cut in found.trace.cut} == {"what is likelier is enough"}
+    assert len(found.trace.cut) == 30
+
+
+@given(scores=st.lists(st.floats(-50, 50), min_size=1, max_size=30), share=st.floats(0, 1, exclude_min=True))
+def test_what_is_enough_covers_the_share_and_nothing_less_would(scores: list[float], share: float) -> None:
+    ranked = [candidate(0, "s1", score) for score in sorted(scores, reverse=True)]
+
+    count = enough(ranked, share)
+
+    chances = [math.exp(entry.score - ranked[0].score) for entry in ranked]
+    covered = [sum(chances[:place]) / sum(chances) for place in range(len(chances) + 1)]
+    assert covered[count] >= share - 1e-9
+    assert share == 1 or covered[count - 1] < share + 1e-9
+
+
+@pytest.mark.parametrize("coverage", [0, -0.1, 1.01, float("nan")], ids=repr)
+def test_a_coverage_that_is_no_share_is_refused(memory: Memory, coverage: float) -> None:
+    with pytest.raises(InvalidInputError, match="coverage is a share"):
+        memory.recall("cat", coverage=coverage)
 
 
 @pytest.mark.parametrize("budget", [0, -5, 1.5, "1000", True, None], ids=repr)
