@@ -14,7 +14,7 @@ from langgraph.graph import MessagesState
 from agentmem import Memory
 from agentmem.errors import InvalidInputError
 
-from .langgraph_scope import Scope, memory_of, thread_of
+from .langgraph_scope import Scope, check_memory, memory_of, thread_of
 from .langgraph_trace import ashow, is_traced, show, summary
 from .langgraph_turns import events_of, question_of, read_state, split, turns
 
@@ -82,8 +82,10 @@ def recall_node(
         trace_content: also show question and recalled text in traces, not only numbers and ids.
 
     Raises:
+        InvalidInputError: `memory` is no `Memory`, or `keep_tokens` no positive number.
         NamespaceError: when run, where a name is not set.
     """
+    check_memory(memory)
     if keep_tokens is not None and (isinstance(keep_tokens, bool) or keep_tokens < 1):
         raise InvalidInputError(f"keep_tokens is a positive number of tokens, not {keep_tokens!r}")
     scope = Scope(namespace)
@@ -123,7 +125,12 @@ def remember_node(
         namespace: whose memory; `{names}` are filled in from the run's context or configuration.
         messages_key: where the state holds the messages.
         every_turn: store all turns of the state, as for a thread that ran without memory before.
+
+    Raises:
+        InvalidInputError: `memory` is no `Memory`.
+        NamespaceError: when run, where a name is not set.
     """
+    check_memory(memory)
     scope = Scope(namespace)
 
     def work(state: Any, config: RunnableConfig) -> tuple[dict[str, Any], None]:

@@ -11,7 +11,7 @@ from langgraph.runtime import get_runtime
 
 from agentmem import Memory
 from agentmem.config import check_namespace
-from agentmem.errors import NamespaceError
+from agentmem.errors import InvalidInputError, NamespaceError
 from agentmem.types import Namespace
 
 DEFAULT_THREAD = "default"
@@ -52,6 +52,16 @@ class Scope:
             f"the namespace {self._template} needs {name!r}: run the graph with context={{{name!r}: …}} or "
             f"config={{'configurable': {{{name!r}: …}}}}"
         )
+
+
+def check_memory(memory: Memory) -> Memory:
+    """The memory itself. Raises `InvalidInputError` where it is none."""
+    if not isinstance(memory, Memory):
+        raise InvalidInputError(
+            f"needs an open Memory, not {type(memory).__name__}: write Memory(url); what runs asynchronously "
+            "never holds up the event loop on it either"
+        )
+    return memory
 
 
 def memory_of(memory: Memory, scope: Scope, config: RunnableConfig | None) -> Memory:

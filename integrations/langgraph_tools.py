@@ -15,7 +15,7 @@ from agentmem.errors import AgentMemError, DuplicateIdError
 from agentmem.types import Note
 
 from .langgraph_nodes import DEFAULT_NAMESPACE
-from .langgraph_scope import Scope, memory_of, thread_of
+from .langgraph_scope import Scope, check_memory, memory_of, thread_of
 
 Action = Literal["create", "update", "delete"]
 
@@ -28,6 +28,7 @@ def memory_tools(
     What `search_memory` finds is marked as a quotation. `manage_memory` writes, replaces and deletes notes; events,
     which are what people really said, it cannot change. An error comes back as text, for the model to act on.
     """
+    check_memory(memory)
     scope = Scope(namespace)
 
     def search_memory(query: str, config: RunnableConfig) -> str:

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from agentmem.integrations.langgraph import MemoryState, recall_node, remember_node, with_memory
+from agentmem.integrations.langgraph import (
+    AgentMemMiddleware,
+    MemoryState,
+    memory_tools,
+    recall_node,
+    remember_node,
+    with_memory,
+)
 from integrations.chat import RuleChat, scripted
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
-from agentmem import Memory
+from agentmem import AsyncMemory, Memory
 from agentmem.errors import InvalidInputError, NamespaceError
 
 Invoke = Callable[..., Any]
@@ -282,6 +289,13 @@ def test_the_recalled_text_keeps_to_its_budget(memory: Memory, invoke: Invoke) -
 def test_a_number_of_tokens_to_keep_that_makes_no_sense_is_refused(memory: Memory, keep_tokens: Any) -> None:
     with pytest.raises(InvalidInputError, match="keep_tokens"):
         recall_node(memory, keep_tokens=keep_tokens)
+
+
+@pytest.mark.parametrize("make", [recall_node, remember_node, memory_tools, AgentMemMiddleware])
+@pytest.mark.parametrize("given", ["sqlite:///agent.db", AsyncMemory("sqlite://")], ids=["url", "async"])
+def test_what_is_no_memory_is_refused_before_anything_runs(make: Any, given: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"write Memory\(url\)"):
+        make(given)
 
 
 def test_memory_stands_before_the_users_last_words_and_nothing_else_moves() -> None:
