@@ -1,6 +1,7 @@
 # make demo    the sample conversation, remembered and recalled, and the evaluation table
 # make test    everything CI checks
 # make check   format, lint and types only
+# make versions   the LangGraph plug-in on the oldest and the newest versions it declares, from the registry
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test check pytest wheel bench clean
+.PHONY: demo test check pytest wheel bench versions clean
 
 demo: $(VENV)/.demo
 	$(BIN)/agentmem demo
@@ -37,6 +38,18 @@ wheel: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py
+
+PLUGIN_TESTS := $(addprefix tests/integrations/test_,nodes.py middleware.py trace.py store_*.py)
+
+versions: $(VENV)/.dev
+	rm -rf build/versions
+	$(BIN)/pip install -q --no-warn-conflicts --target build/versions/oldest \
+		langgraph==1.0.0 langgraph-checkpoint==2.1.0 langchain==1.0.0
+	$(BIN)/pip install -q --no-warn-conflicts --target build/versions/newest \
+		'langgraph<2' 'langgraph-checkpoint<5' 'langchain<2'
+	for tried in oldest newest; do \
+		PYTHONPATH=build/versions/$$tried HF_HUB_OFFLINE=1 $(BIN)/pytest -q $(PLUGIN_TESTS) || exit 1; \
+	done
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' || \

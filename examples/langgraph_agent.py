@@ -27,7 +27,8 @@ def build(memory: Memory, model: Any) -> Any:
 
 
 if __name__ == "__main__":
+    name = os.environ.get("AGENTMEM_CHAT_MODEL") or sys.exit("set AGENTMEM_CHAT_MODEL: docs/langgraph.md")
     with Memory("sqlite:///agent.db") as opened:
-        agent = build(opened, init_chat_model(os.environ["AGENTMEM_CHAT_MODEL"]))
+        agent = build(opened, init_chat_model(name))
         run = {"configurable": {"user_id": "me", "thread_id": uuid.uuid4().hex}}
         print(agent.invoke({"messages": [("user", " ".join(sys.argv[1:]))]}, run)["messages"][-1].text)

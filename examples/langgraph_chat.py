@@ -37,4 +37,5 @@ def answer(text: str, model: Any, place: str = "sqlite:///chat.db", user: str = 
 
 
 if __name__ == "__main__":
-    print(answer(" ".join(sys.argv[1:]), init_chat_model(os.environ["AGENTMEM_CHAT_MODEL"])))
+    name = os.environ.get("AGENTMEM_CHAT_MODEL") or sys.exit("set AGENTMEM_CHAT_MODEL: docs/langgraph.md")
+    print(answer(" ".join(sys.argv[1:]), init_chat_model(name)))

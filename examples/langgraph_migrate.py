@@ -16,6 +16,8 @@ from langgraph.store.base import BaseStore
 from agentmem import Memory
 from agentmem.errors import DuplicateIdError
 
+_ALL = 10**9
+
 
 def move(old: BaseStore, place: str) -> int:
     """Copy every item; it can be interrupted and run again."""
@@ -27,7 +29,7 @@ def to_memory(store: BaseStore, memory: Memory, user: str) -> int:
     """Write langmem's memories of a user as notes under `("mem", user)`; a second time changes nothing."""
     notes = memory.namespace("mem", user)
     written = 0
-    for item in store.search(("memories", user), limit=10_000):
+    for item in store.search(("memories", user), limit=_ALL):
         content = item.value.get("content", item.value)
         text = content if isinstance(content, str) else content.get("content") or str(content)
         try:

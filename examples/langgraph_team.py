@@ -59,8 +59,9 @@ def build(memory: Memory, model: Any) -> Any:
 
 
 if __name__ == "__main__":
+    name = os.environ.get("AGENTMEM_CHAT_MODEL") or sys.exit("set AGENTMEM_CHAT_MODEL: docs/langgraph.md")
     with Memory("sqlite:///team.db") as opened:
-        graph = build(opened, init_chat_model(os.environ["AGENTMEM_CHAT_MODEL"]))
+        graph = build(opened, init_chat_model(name))
         run = {"configurable": {"user_id": "me", "thread_id": "trip"}}
         for message in graph.invoke({"messages": [("user", " ".join(sys.argv[1:]))]}, run)["messages"]:
             message.pretty_print()

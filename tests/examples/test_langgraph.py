@@ -83,6 +83,16 @@ def test_a_team_shares_what_was_said_and_the_planner_alone_sees_its_notes(memory
     assert any("user: I go to Bergen by train only." in text for text in writer)
 
 
+def test_the_team_plans_and_writes_with_a_real_model(real_model: Any, memory: Memory) -> None:
+    team = example("langgraph_team").build(memory, real_model)
+    team.invoke({"messages": [("user", "I go to Bergen by train only.")]}, RUN)
+
+    said = team.invoke({"messages": [("user", "How will I go to Bergen?")]}, LATER)["messages"]
+
+    assert [message.name for message in said[-2:]] == ["planner", "writer"]
+    assert "train" in said[-1].text.lower()
+
+
 def test_the_agent_writes_a_note_and_is_shown_it_in_another_thread(memory: Memory) -> None:
     arguments = {"action": "create", "content": "The user is vegetarian."}
     call = AIMessage("", tool_calls=[{"name": "manage_memory", "args": arguments, "id": "c1"}])
