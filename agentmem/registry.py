@@ -57,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "fit": "agentmem.evals.fit:fit",
         "coverage": "agentmem.evals.coverage:coverage",
         "kv": "agentmem.evals.kv:kv",
+        "stream": "agentmem.evals.stream:stream",
     },
 }
 

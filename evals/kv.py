@@ -17,7 +17,7 @@ from .kv_show import TABLES, plot_needles
 from .machine import describe, peak_memory_mib
 
 EPISODES = "episodes at 4 bits"
-PARTS = ("needles", "episodes", "distances", "widths", "loading")
+PARTS = ("needles", "episodes", "distances", "widths", "loading", "exact")
 Row = dict[str, Any]
 
 
@@ -136,12 +136,19 @@ def _loading(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
     return 3, (asdict(found) for found in loadings(model))
 
 
+def _exact(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .kv_exact import exacts
+
+    return 5, (asdict(found) for found in exacts(model))
+
+
 MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
     "needles": _needles,
     "episodes": _episodes,
     "distances": _distances,
     "widths": _widths,
     "loading": _loading,
+    "exact": _exact,
 }
 
 

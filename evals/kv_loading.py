@@ -42,8 +42,8 @@ class Loading:
     read_anew_s: float
 
 
-def random_model() -> Any:
-    """A Llama of 8 layers and hidden size 512 over the recall model's words, with random weights."""
+def random_model(kv_heads: int = 2) -> Any:
+    """A Llama of 8 layers, 8 query heads and hidden size 512 over the recall model's words, with random weights."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(VOCABULARY),
@@ -51,7 +51,7 @@ def random_model() -> Any:
         intermediate_size=1376,
         num_hidden_layers=8,
         num_attention_heads=8,
-        num_key_value_heads=2,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=8192,
         pad_token_id=0,
         bos_token_id=1,

@@ -64,12 +64,31 @@ def loading(rows: Rows) -> Table:
     return table
 
 
+def exact(rows: Rows) -> Table:
+    """What comes back bit by bit."""
+    table = Table(title="exact, bf16: bytes a token and ms to restore 1,000 tokens", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for column in ("mode", "bytes a token", "restored in", "identical"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        same = "yes" if row["identical"] else "NO"
+        table.add_row(
+            row["model"],
+            row["mode"],
+            f"{row['bytes_a_token']:,.0f}",
+            f"{1000 * row['restore_s']:.1f}",
+            same,
+        )
+    return table
+
+
 TABLES: dict[str, Callable[[Rows], Table]] = {
     "needles": lambda rows: by_budget(rows, "facts recalled, by budget"),
     "episodes": lambda rows: by_budget(rows, "facts recalled from episodes that are not in the prompt"),
     "distances": distances,
     "widths": widths,
     "loading": loading,
+    "exact": exact,
 }
 """Part -> its table."""
 

@@ -35,6 +35,15 @@ def peak_memory_mib() -> float:
     return round(peak / (2**20 if platform.system() == "Darwin" else 2**10), 1)
 
 
+def memory_mib() -> float:
+    """What this process holds in memory now, in MiB; its peak where the system does not say."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return peak_memory_mib()
+    pages = int(statm.read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
 def _cpu() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     names = (

@@ -77,6 +77,7 @@ evals.command()(evaluate.segmentation)
 evals.command()(evaluate.fit)
 evals.command()(evaluate.coverage)
 evals.command()(evaluate.kv)
+evals.command()(evaluate.stream)
 
 
 @kept.callback()

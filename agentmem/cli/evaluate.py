@@ -106,7 +106,7 @@ def kv(
         typer.Option(
             "--parts",
             metavar="NAMES",
-            help="Only needles, episodes, distances, widths or loading; comma-separated, may be repeated.",
+            help="Only needles, episodes, distances, widths, loading or exact; comma-separated, may be repeated.",
         ),
     ] = None,
     texts: Annotated[
@@ -131,6 +131,37 @@ def kv(
     raise typer.Exit(
         load("evals", "kv")(
             parts=names_in(parts), texts=texts, distractors=distractors, plot=plot, as_json=as_json
+        )
+    )
+
+
+def stream(
+    tokens: Annotated[
+        int, typer.Option("--tokens", metavar="COUNT", min=1000, help="How long the text is.")
+    ] = 100_000,
+    budget: Annotated[
+        int, typer.Option("--budget", metavar="TOKENS", help="Sinks and recent tokens that a layer holds.")
+    ] = 512,
+    reach: Annotated[
+        int, typer.Option("--reach", metavar="POSITIONS", help="The position that no token passes.")
+    ] = 2048,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="PATH", help="Keep the memory below in this file; else it goes."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="PATH", help="Draw memory over tokens here: .svg, .png or .pdf."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a text without end on a fixed budget, and ask for facts of all of it.
+
+    The packaged recall model reads; what leaves its window is remembered in words and as keys and values.
+    """
+    raise typer.Exit(
+        load("evals", "stream")(
+            tokens=tokens, budget=budget, reach=reach, store=store, plot=plot, as_json=as_json
         )
     )
 

@@ -10,19 +10,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentmem.kv.attachment import Attachment, attach
     from agentmem.kv.episode import EpisodeKV
+    from agentmem.kv.exact import ExactKV
     from agentmem.kv.memory import KVMemory
     from agentmem.kv.recalled import Recalled
+    from agentmem.kv.snapshots import Snapshot, restore, snapshot
     from agentmem.kv.stats import KVStats
 
-__all__ = ["Attachment", "EpisodeKV", "KVMemory", "KVStats", "Recalled", "attach", "policies"]
+__all__ = [
+    "Attachment",
+    "EpisodeKV",
+    "ExactKV",
+    "KVMemory",
+    "KVStats",
+    "Recalled",
+    "Snapshot",
+    "attach",
+    "policies",
+    "restore",
+    "snapshot",
+]
 
 _PARTS = {
     "Attachment": "attachment",
     "EpisodeKV": "episode",
+    "ExactKV": "exact",
     "KVMemory": "memory",
     "KVStats": "stats",
     "Recalled": "recalled",
+    "Snapshot": "snapshots",
     "attach": "attachment",
+    "restore": "snapshots",
+    "snapshot": "snapshots",
 }
 
 

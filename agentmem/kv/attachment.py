@@ -38,12 +38,16 @@ attachments: WeakKeyDictionary[Any, Attachment] = WeakKeyDictionary()
 class Attachment:
     """A model's caches while it is attached; made by `attach`."""
 
-    def __init__(self, model: Any, policy: Policy, budget: int | None, shape: Shape) -> None:
+    def __init__(
+        self, model: Any, policy: Policy, budget: int | None, shape: Shape, reach: int | None = None
+    ) -> None:
         self.model = model
         self._outside = model.config._attn_implementation
         self.policy = policy
         self.budget = budget
         """Tokens a layer may hold for each sequence; none for no limit."""
+        self.reach = reach
+        """The position that no token passes; none: tokens keep the positions they came with."""
         self._shape = shape
         self._places = {layer: place for place, layer in enumerate(shape.full_layers)}
         self._modules: dict[torch.nn.Module, int] = {
@@ -155,8 +159,21 @@ class Attachment:
             raise InvalidInputError(
                 f"{type(self.policy).__name__} needs input_ids: embeddings have no surprise"
             )
+        if given is not None:
+            kwargs = {**kwargs, "past_key_values": given, **self._places_of(given, kwargs)}
         self._entered.append(attention.running.set(self))
-        return args, {**kwargs, "past_key_values": given} if given is not None else kwargs
+        return args, kwargs
+
+    def _places_of(self, cache: KVCache, kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Positions of the call's tokens where they must not pass `reach`."""
+        if self.reach is None:
+            return {}
+        if self._padding is not None:
+            raise InvalidInputError("reach takes no padding: give it sequences of one length")
+        tokens = self._tokens if self._tokens is not None else kwargs["inputs_embeds"][..., 0]
+        new = int(tokens.shape[1])
+        at = cache.make_room(new, self.reach, self._shape.frequencies)
+        return {"position_ids": torch.arange(at, at + new, device=tokens.device)[None]}
 
     def decoded(self, decoder: Any, args: tuple[Any, ...], output: Any) -> None:
         """Note the hidden states that predict the tokens (a forward hook of the decoder)."""
@@ -254,6 +271,26 @@ def resolve_budget(
     return policy.tokens(budget_tokens)
 
 
+def check_reach(policy: Policy, budget: int | None, reach: int | None) -> None:
+    """Refuse a reach that the policy cannot keep.
+
+    Raises:
+        InvalidInputError: nothing is let go, or not enough, or held tokens cannot be moved.
+    """
+    if reach is None:
+        return
+    if budget is None or reach <= budget:
+        raise InvalidInputError(
+            f"reach is {reach} and the budget {'without limit' if budget is None else f'{budget} tokens'}: "
+            "a reach needs a policy with a budget below it"
+        )
+    if not policy.movable:
+        raise InvalidInputError(
+            f"{type(policy).__name__} keeps queries or far keys at their positions, so held tokens cannot be moved: "
+            "use another policy with reach"
+        )
+
+
 @contextmanager
 def attach(
     model: Any,
@@ -261,6 +298,7 @@ def attach(
     *,
     budget_tokens: int | None = None,
     budget_bytes: int | None = None,
+    reach: int | None = None,
 ) -> Iterator[Attachment]:
     """Bound the KV cache of a transformers decoder while the block runs; `model.generate` is used as ever.
 
@@ -270,6 +308,9 @@ def attach(
         budget_tokens: tokens that each layer which sees everything may hold for each sequence.
         budget_bytes: the same as bytes for one sequence over all those layers, bookkeeping included; what a policy
             notes beside that (SnapKV's window of queries, Expected Attention's moments) does not grow with the text.
+        reach: the position that no token may pass, for a text longer than the model's positions (StreamingLLM, arXiv
+            2309.17453): when the next call would pass it, what is held is turned to stand at 0 and on without gaps, and
+            the call goes on behind it. Not with policies that keep queries or far keys at their positions.
 
     Yields:
         An `Attachment`; `stats()` says what is held.
@@ -285,9 +326,9 @@ def attach(
     check_version()
     shape = shape_of(model)
     chosen = policy if policy is not None else Full()
-    attachment = Attachment(
-        model, chosen, resolve_budget(model, shape, chosen, budget_tokens, budget_bytes), shape
-    )
+    budget = resolve_budget(model, shape, chosen, budget_tokens, budget_bytes)
+    check_reach(chosen, budget, reach)
+    attachment = Attachment(model, chosen, budget, shape, reach)
     before = model.config._attn_implementation
     if before == attention.NAME:
         raise InvalidInputError("this model is attached already; leave that block first")

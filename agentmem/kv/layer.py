@@ -21,7 +21,8 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """Keys and values `[B, H, P, D]`; `positions` `[B, 1 or H, P]` int32; `scores` `[B, 1 or H, P]` fp32 or none.
 
     The head axis is 1 where all heads keep the same tokens. `seen` counts the tokens that came, kept or not; `notes`
-    are a policy's own tensors, batch first.
+    are a policy's own tensors, batch first. `places`, shaped as `positions`, is there where tokens are rotated to other
+    positions than those they came at (`move`), and `next_place` is that of the next token then.
     """
 
     is_compileable = False
@@ -33,6 +34,8 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.seen = 0
         self.closed = False
         self.positions: Tensor | None = None
+        self.places: Tensor | None = None
+        self.next_place: int | None = None
         self.scores: Tensor | None = None
         self.notes: dict[str, Tensor] = {}
         self.far: Any = None
@@ -58,7 +61,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     @property
     def size_bytes(self) -> int:
         """Bytes of keys, values and bookkeeping."""
-        held = (self.keys, self.values, self.positions, self.scores, *self.notes.values())
+        held = (self.keys, self.values, self.positions, self.places, self.scores, *self.notes.values())
         return sum(part.untyped_storage().nbytes() for part in held if part is not None)
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -88,14 +91,44 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.positions = torch.cat([self.positions, at], dim=2)
         if self.scores is not None:
             self.scores = torch.nn.functional.pad(self.scores, (0, new))
+        if self.next_place is not None:
+            self._place(new)
         self.seen += new
         return self.kv
+
+    def _place(self, new: int) -> None:
+        """Note where a call's tokens stand; those before them, where they came."""
+        assert self.positions is not None
+        assert self.next_place is not None
+        before = self.positions[:, :, :-new] if self.places is None else self.places
+        at = torch.arange(self.next_place, self.next_place + new, dtype=torch.int32, device=before.device)
+        self.places = torch.cat([before, at.expand(*before.shape[:2], new)], dim=2)
+        self.next_place += new
+
+    def move(self, end: int, inv_freq: Tensor) -> None:
+        """Stand what is held at the positions that end before `end`, without gaps, and the next token at `end`.
+
+        Turned in fp32 by angles made in fp64; a token that does not move keeps its bits.
+        """
+        if self.held and self.positions is not None:
+            before = self.positions if self.places is None else self.places
+            at = torch.arange(end - self.held, end, dtype=torch.int32, device=before.device)
+            self.places = at.expand(before.shape).clone()
+            keys, values = self.kv
+            batch, heads, held, dim = keys.shape
+            by = (self.places - before).expand(batch, heads, held).reshape(-1, held)
+            tables = ops.part("rope_tables")(inv_freq, by)
+            flat = keys.float().reshape(-1, 1, held, dim).contiguous()
+            self.keys = ops.run("rotate", flat, tables.cos, tables.sin).view(keys.shape).to(keys.dtype)
+            self.values = values
+        self.next_place = end
 
     def keep(self, slots: Tensor) -> None:
         """Hold only these slots, `[B, 1 or H, M]` ascending, and free the rest."""
         assert self.positions is not None
         self.positions = pick(self.positions, slots)
         self.scores = None if self.scores is None else pick(self.scores, slots)
+        self.places = None if self.places is None else pick(self.places, slots)
         keys, values = self.kv
         index = slots.expand(-1, keys.shape[1], -1).to(torch.int32).contiguous()
         self.keys, self.values = ops.run("gather_tokens", keys.contiguous(), values.contiguous(), index)
@@ -108,6 +141,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             last = slice(self.held - self.window + 1, None)
             self.keys, self.values = (part[:, :, last].clone() for part in self.kv)
             self.positions = self.positions[:, :, last].clone()
+            self.places = None if self.places is None else self.places[:, :, last].clone()
 
     def get_seq_length(self) -> int:
         """Tokens that came: where the next one stands."""
@@ -123,7 +157,8 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
         """Forget everything."""
-        self.keys = self.values = self.positions = self.scores = None
+        self.keys = self.values = self.positions = self.places = self.scores = None
+        self.next_place = None
         self.notes = {}
         self.far = None
         self.is_initialized = False
@@ -146,6 +181,9 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.keys, self.values = (part[:, :, :left] for part in self.kv)
         self.positions = self.positions[:, :, :left]
         self.scores = None if self.scores is None else self.scores[:, :, :left]
+        if self.places is not None and self.next_place is not None:
+            self.next_place -= self.seen - left
+            self.places = self.places[:, :, :left]
         self.seen = left
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
@@ -165,6 +203,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             assert self.positions is not None
             self.keys, self.values, self.positions = (change(part) for part in (*self.kv, self.positions))
             self.scores = None if self.scores is None else change(self.scores)
+            self.places = None if self.places is None else change(self.places)
             self.notes = {name: change(note) for name, note in self.notes.items()}
 
 
@@ -180,6 +219,25 @@ class KVCache(Cache):
     def kv_layers(self) -> list[KVLayer]:
         """The layers, by their type."""
         return cast("list[KVLayer]", self.layers)
+
+    def make_room(self, new: int, reach: int, frequencies: Sequence[Tensor]) -> int:
+        """The position of the next of `new` tokens, none of which is past `reach`; what is held moves where it must.
+
+        Raises:
+            InvalidInputError: what is held leaves no room for so many.
+        """
+        layers = self.kv_layers
+        at = layers[0].seen if layers[0].next_place is None else layers[0].next_place
+        if at + new > reach:
+            at = max(layer.held for layer in layers)
+            if at + new > reach:
+                raise InvalidInputError(
+                    f"a call of {new} tokens beside {at} that are held does not fit in a reach of {reach} positions; "
+                    "feed fewer tokens a call, or lower the budget"
+                )
+            for layer, inv_freq in zip(layers, frequencies, strict=True):
+                layer.move(at, inv_freq)
+        return at
 
     def close(self) -> None:
         """Refuse further tokens."""

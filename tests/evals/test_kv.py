@@ -14,7 +14,7 @@ pytest.importorskip(
     "transformers", reason="in-model memory needs agentmem[kv]: transformers is not installed"
 )
 
-from agentmem.evals import kv, kv_loading, kv_widths, needles, recaller
+from agentmem.evals import kv, kv_exact, kv_loading, kv_widths, needles, recaller
 from agentmem.evals.kv_episodes import parts, recalled, remembered
 from agentmem.evals.recaller_text import text
 
@@ -82,6 +82,15 @@ def test_loading_is_timed_for_the_text_that_is_in_the_file(
 
     assert found.file_bytes > 200 * 2 * 2 * 2 * 32 // 2
     assert min(found.disk_s, found.host_s, found.read_anew_s) > 0
+
+
+def test_the_recall_model_is_restored_bit_by_bit(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kv_exact, "TOKENS", 200)
+
+    found = kv_exact.exact("recall model", model, "lossless")
+
+    assert found.identical
+    assert 4 * 100 < found.bytes_a_token < 4 * 2 * 2 * 2 * 32
 
 
 def test_blocks_read_no_more_than_the_budget() -> None:

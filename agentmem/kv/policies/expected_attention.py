@@ -29,6 +29,8 @@ class ExpectedAttention(Policy):
     epsilon: float = 0.02
     recent_share: float = 0.5
 
+    movable = False
+
     def __post_init__(self) -> None:
         if self.future < 1 or self.epsilon < 0 or not 0 <= self.recent_share < 1:
             raise InvalidInputError(

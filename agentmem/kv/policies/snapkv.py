@@ -24,6 +24,8 @@ class SnapKV(Policy):
     window: int = 32
     kernel: int = 7
 
+    movable = False
+
     def __post_init__(self) -> None:
         if self.window < 1 or self.kernel < 1 or self.kernel % 2 == 0:
             raise InvalidInputError(
