@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "langgraph": "agentmem.integrations.langgraph:AgentMemStore",
         "langgraph-recall": "agentmem.integrations.langgraph:recall_node",
         "langgraph-remember": "agentmem.integrations.langgraph:remember_node",
+        "local-chat": "agentmem.integrations.local_chat:LocalChat",
     },
     "encryption": {
         "sqlite": "agentmem.stores.recode:recode",
