@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import matplotlib
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What was measured at one size."""
 
-if TYPE_CHECKING:
-    from scale import Point
+    events: int
+    events_per_s: float
+    open_s: float
+    recall_p50_ms: float
+    recall_p95_ms: float
+    rss_mib: float
+    peak_mib: float
+    bytes_per_event: float
+    close_s: float
 
 
 def draw(points: Sequence[Point], path: Path) -> None:
     """Four panels, events on a logarithmic axis; the file's ending chooses the format."""
+    # only who draws needs it
+    import matplotlib.figure
+
     events = [point.events for point in points]
     panels = {
         "recall, ms (embedder excluded)": {
@@ -30,7 +40,8 @@ def draw(points: Sequence[Point], path: Path) -> None:
         "writing in batches, events/s": {"": [point.events_per_s for point in points]},
         "file, bytes/event": {"": [point.bytes_per_event for point in points]},
     }
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots(2, 2)
     for axis, (title, lines) in zip(axes.flat, panels.items(), strict=True):
         for label, values in lines.items():
             axis.plot(events, values, marker="o", label=label)
@@ -40,4 +51,3 @@ def draw(points: Sequence[Point], path: Path) -> None:
             axis.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
-    plt.close(figure)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from corpus import ReadyEmbedder, blocks, make
+from growth import Point, draw
 from measure import Row
 
 from agentmem import Memory
@@ -43,21 +44,6 @@ class Asked:
     namespaces: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What was measured at one size."""
-
-    events: int
-    events_per_s: float
-    open_s: float
-    recall_p50_ms: float
-    recall_p95_ms: float
-    rss_mib: float
-    peak_mib: float
-    bytes_per_event: float
-    close_s: float
-
-
 def rows(size: int, folder: Path, plot: Path | None) -> Iterator[Row]:
     """Fill one file, stopping to read at 10,000, 30,000, 100,000, … events and at `size`."""
     points: list[Point] = []
@@ -67,8 +53,6 @@ def rows(size: int, folder: Path, plot: Path | None) -> Iterator[Row]:
         if point.events == size:
             yield from _lowered(folder / _FILE, size, asked)
     if plot is not None:
-        from growth import draw
-
         draw(points, plot)
         yield Row("growth", "agentmem", f"drawn to {plot}")
 
