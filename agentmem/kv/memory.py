@@ -19,12 +19,13 @@ from agentmem.errors import (
     RecordNotFoundError,
 )
 from agentmem.kv.attachment import attach, attachments
+from agentmem.kv.blend import blend
 from agentmem.kv.capture import capture
 from agentmem.kv.episode import EpisodeKV, arrays, coded, from_latent, layout
 from agentmem.kv.fingerprint import fingerprint
 from agentmem.kv.gate import Gate
 from agentmem.kv.pages import BITS, PAGE, PLAIN
-from agentmem.kv.places import back_to_back, report, stand
+from agentmem.kv.places import Found, back_to_back, report, stand
 from agentmem.kv.quality import Quality, measure
 from agentmem.kv.recalled import Recalled
 from agentmem.kv.shelf import Shelf
@@ -54,6 +55,7 @@ class KVMemory:
         host_bytes: of episodes kept in host memory for the next recall.
         min_agreement: how often episodes must make the model choose as the same texts in its prompt would (`quality`);
             below it a recall reads the words together instead, and says so. 0 asks nothing.
+        recompute: share of the tokens that are read again (`blend`) where that makes them good enough; 0 for never.
 
     Raises:
         InvalidInputError: a setting that cannot be.
@@ -74,6 +76,7 @@ class KVMemory:
         prefix: str | None = None,
         host_bytes: int = 1 << 30,
         min_agreement: float = 0.8,
+        recompute: float = 0.15,
     ) -> None:
         check_version()
         if block != PAGE:
@@ -91,7 +94,7 @@ class KVMemory:
         self._prefix = self._prefix_ids(prefix)
         self._shelf = Shelf(host_bytes)
         self._latents = memory.latents()
-        self._gate = Gate(self._latents, memory.current_namespace, bits, min_agreement)
+        self._gate = Gate(self._latents, memory.current_namespace, bits, min_agreement, recompute)
 
     @property
     def fingerprint(self) -> str:
@@ -154,7 +157,7 @@ class KVMemory:
 
     def recall(self, query: str) -> list[EpisodeKV]:
         """The episodes that answer a query, as keys and values, in the order they happened."""
-        return [deepcopy(episode) for episode, _ in self._recall(query)]
+        return [deepcopy(found.episode) for found in self._recall(query)]
 
     @contextmanager
     def recalled(self, query: str) -> Iterator[Recalled]:
@@ -171,7 +174,7 @@ class KVMemory:
         if attached is not None and attached.recalled:
             raise InvalidInputError("this model is recalling already; leave that block first")
         found = self._recall(query)
-        episodes = [episode for episode, _ in found]
+        episodes = [one.episode for one in found]
         starts = back_to_back([episode.tokens for episode in episodes], self._reach())
         take = max(1, self.budget_tokens // PAGE)
         blocks = stand(self._shape, episodes, starts, take, next(self.model.parameters()).device)
@@ -183,8 +186,8 @@ class KVMemory:
             finally:
                 running.recalled = {}
 
-    def _recall(self, query: str) -> list[tuple[EpisodeKV, str]]:
-        """Episodes with why they were made again (empty where they were kept), in the order they happened."""
+    def _recall(self, query: str) -> list[Found]:
+        """Episodes in the order they happened."""
         recall = self.memory.recall(query, budget_tokens=max(200, self.budget_tokens), k=4 * self.episodes)
         ids = tuple(dict.fromkeys(id for item in recall.items for id in item.source_ids))
         found = {event.id: event for event in self._find(ids)}
@@ -193,15 +196,21 @@ class KVMemory:
             if id in found:
                 wanted.setdefault(episode_of(found[id]), found[id])
         best = sorted(list(wanted)[: self.episodes], key=lambda id: wanted[id].seq)
-        if best and (doubt := self._gate.doubt(self.fingerprint, self._probe)):
-            return [(self._together([wanted[id] for id in best]), doubt)]
+        doubt = self._gate.doubt(self.fingerprint, self._probe) if best else None
+        if doubt is not None and not doubt.blend:
+            return [Found(self._together([wanted[id] for id in best]), "text", doubt.reason)]
         mine = self.fingerprint
         with ThreadPoolExecutor(READERS) as pool:
             kept = list(pool.map(lambda id: self._kept(id, mine), best))
-        return [
-            (one, "") if isinstance(one, EpisodeKV) else (self._made(id, self._members(id, wanted[id])), one)
+        held = [
+            Found(one)
+            if isinstance(one, EpisodeKV)
+            else Found(self._made(id, self._members(id, wanted[id])), "text", one)
             for id, one in zip(best, kept, strict=True)
         ]
+        if doubt is None:
+            return held
+        return [Found(self._blended([one.episode for one in held]), "blended", doubt.reason)]
 
     def _kept(self, id: str, mine: str) -> EpisodeKV | str:
         """A kept episode, or why there is none."""
@@ -240,8 +249,7 @@ class KVMemory:
 
     def _read(self, id: str, text: str, bits: int) -> EpisodeKV:
         tokens = self._tokens(text)[: self._room()]
-        attached = attachments.get(self.model)
-        with attached.paused() if attached is not None else nullcontext():
+        with self._outside_attach():
             found = capture(self.model, self._shape, self._prefix, tokens, self.chunk)
         return coded(id, tokens, found, self._shape, bits, self.fingerprint)
 
@@ -251,13 +259,34 @@ class KVMemory:
         texts = [written(self._members(id, event)) for id, event in zip(ids, events, strict=True)]
         return self._read("+".join(ids), "\n".join(texts), PLAIN)
 
+    def _blended(self, episodes: Sequence[EpisodeKV]) -> EpisodeKV:
+        """All episodes as one text, the tokens that differ most read again."""
+        with self._outside_attach():
+            made = blend(self.model, self._shape, self._prefix, episodes, self._gate.recompute)
+        tokens = [token for one in episodes for token in one.token_ids.tolist()]
+        id = "+".join(one.id for one in episodes)
+        return coded(id, tokens, made, self._shape, PLAIN, self.fingerprint)
+
+    @contextmanager
+    def _outside_attach(self) -> Iterator[None]:
+        """Let the model run as it does when it is not attached."""
+        attached = attachments.get(self.model)
+        with attached.paused() if attached is not None else nullcontext():
+            yield
+
     def _probe(self) -> Quality:
         if self.model in attachments:
             raise InvalidInputError(
                 "how good episodes are is not known yet: call kv.quality() outside attach"
             )
         return measure(
-            self.model, self.tokenizer, self._shape, prefix=self._prefix, bits=self.bits, chunk=self.chunk
+            self.model,
+            self.tokenizer,
+            self._shape,
+            prefix=self._prefix,
+            bits=self.bits,
+            chunk=self.chunk,
+            share=self._gate.recompute,
         )
 
     def _find(self, ids: Sequence[str]) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -10,7 +11,7 @@ from agentmem.kv import ops
 from agentmem.kv.blocks import Blocks, blocks_of
 from agentmem.kv.episode import EpisodeKV, joined
 from agentmem.kv.pages import PAGE
-from agentmem.kv.recalled import Recalled, RecalledEpisode
+from agentmem.kv.recalled import Recalled, RecalledEpisode, Source
 from agentmem.kv.support import Shape
 
 
@@ -49,18 +50,26 @@ def stand(
     }
 
 
+class Found(NamedTuple):
+    """An episode for a recall, where its keys and values come from, and why where they were not kept."""
+
+    episode: EpisodeKV
+    source: Source = "kept"
+    reason: str = ""
+
+
 def report(
-    query: str, found: Sequence[tuple[EpisodeKV, str]], starts: Sequence[int], blocks: Mapping[int, Blocks]
+    query: str, found: Sequence[Found], starts: Sequence[int], blocks: Mapping[int, Blocks]
 ) -> Recalled:
-    """What stands there; each episode comes with why it was made again, empty where it was kept."""
+    """What stands there."""
     if not blocks:
         return Recalled(query)
     one = next(iter(blocks.values()))
     return Recalled(
         query=query,
         episodes=tuple(
-            RecalledEpisode(episode.id, episode.tokens, start, "text" if why else "kept", why)
-            for (episode, why), start in zip(found, starts, strict=True)
+            RecalledEpisode(one.episode.id, one.episode.tokens, start, one.source, one.reason)
+            for one, start in zip(found, starts, strict=True)
         ),
         blocks=one.count,
         taken=min(one.take, one.count),

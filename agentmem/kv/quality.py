@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from agentmem.kv.attachment import attach
+from agentmem.kv.blend import blend, can_blend
 from agentmem.kv.capture import capture
 from agentmem.kv.episode import EpisodeKV, coded
+from agentmem.kv.pages import PLAIN
 from agentmem.kv.places import back_to_back, stand
 from agentmem.kv.support import Shape
 
@@ -34,12 +36,14 @@ class Quality:
 
     `kl` is the mean divergence in nats of what episodes make the model expect; `agreement` how often its first choice
     is the same; `unaided` how often that is so without any memory: a floor that says whether the probes lean on it.
+    `blended` is the agreement after a share of the tokens was read again (`blend`); 0 where that is not done.
     """
 
     kl: float
     agreement: float
     unaided: float
     tokens: int
+    blended: float = 0.0
 
 
 PROBES = (
@@ -77,9 +81,10 @@ def measure(
     bits: int,
     chunk: int,
     probes: Sequence[Probe] = PROBES,
+    share: float = 0.0,
 ) -> Quality:
-    """Ask every probe in the three ways; the model must not be attached."""
-    kl, same, alike, count = 0.0, 0, 0, 0
+    """Ask every probe in the three ways, and once more with a `share` read again; the model must not be attached."""
+    kl, same, alike, count, mixed = 0.0, 0, 0, 0, 0
     device = next(model.parameters()).device
     for probe in probes:
         texts: list[list[int]] = [
@@ -91,14 +96,30 @@ def measure(
         episodes = [
             coded("", text, capture(model, shape, prefix, text, chunk), shape, bits, "") for text in texts
         ]
-        with attach(model) as attached:
-            attached.recalled = stand(shape, episodes, places(episodes), sum(map(len, texts)), device)
-            recalled = expected(model, [*prefix, *asked], len(asked))
+
+        def told(held: Sequence[EpisodeKV], asked: Sequence[int] = asked) -> Tensor:
+            with attach(model) as attached:
+                total = sum(episode.tokens for episode in held)
+                attached.recalled = stand(shape, held, places(held), total, device)
+                return expected(model, [*prefix, *asked], len(asked))
+
+        recalled = told(episodes)
+        if share and can_blend(shape):
+            together = blend(model, shape, prefix, episodes, share)
+            tokens = [token for text in texts for token in text]
+            one = told([coded("", tokens, together, shape, PLAIN, "")])
+            mixed += int((whole.argmax(dim=-1) == one.argmax(dim=-1)).sum())
         kl += float((whole.exp() * (whole - recalled)).sum())
         same += int((whole.argmax(dim=-1) == recalled.argmax(dim=-1)).sum())
         alike += int((whole.argmax(dim=-1) == unaided.argmax(dim=-1)).sum())
         count += len(asked)
-    return Quality(kl=kl / count, agreement=same / count, unaided=alike / count, tokens=count)
+    return Quality(
+        kl=kl / count,
+        agreement=same / count,
+        unaided=alike / count,
+        tokens=count,
+        blended=mixed / count,
+    )
 
 
 def places(episodes: Sequence[EpisodeKV]) -> list[int]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["kept", "text"]
+Source = Literal["kept", "text", "blended"]
 
 
 @dataclass(frozen=True, slots=True)
 class RecalledEpisode:
     """One episode that the model attends to. `position` is of its first token; those of a prompt start at 0.
 
-    `source` says whether its keys and values were `kept`, or made again from the `text`, and `reason` then says why.
+    `source` says whether its keys and values were `kept`, or made again from the `text`, or kept but for those tokens
+    that differ most from the same words read together (`blended`); `reason` says why where they were not kept.
     """
 
     id: str
