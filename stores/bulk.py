@@ -9,22 +9,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
 
-# rows in one statement of SQLite, which spends more on beginning a statement than on a row
-_TOGETHER = 90
+from .chunks import CHUNK
 
 
 def insert_rows(
     connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows of plain values, given in the order of `columns`; ten columns at most."""
+    """Insert rows of plain values, given in the order of `columns`."""
     dialect = connection.dialect
     done = 0
     if dialect.name == "sqlite":
-        many = _statement(dialect, table, columns, _TOGETHER)
-        while len(rows) - done >= _TOGETHER:
-            part = rows[done : done + _TOGETHER]
-            connection.exec_driver_sql(many, tuple(chain.from_iterable(part)))
-            done += _TOGETHER
+        # it spends more on beginning a statement than on a row
+        together = CHUNK // len(columns)
+        while len(rows) - done >= together:
+            part = rows[done : done + together]
+            statement = _statement(dialect, table, columns, together)
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
+            done += together
     if done < len(rows):
         connection.exec_driver_sql(_statement(dialect, table, columns, 1), list(rows[done:]))
 

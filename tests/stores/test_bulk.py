@@ -8,7 +8,7 @@ import pytest
 from agentmem.stores.bulk import insert_rows
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, select
 
-COUNTS = (0, 1, 89, 90, 91, 180, 1_000)
+COUNTS = (0, 1, 899, 900, 901, 1_800, 2_000)
 
 
 @pytest.mark.parametrize(("count", "again"), list(product(COUNTS, (0, 1))))
