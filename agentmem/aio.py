@@ -117,6 +117,7 @@ class AsyncMemory:
         explain: bool = False,
         min_relevance: float = 0.0,
         coverage: float = 1.0,
+        gate: bool = False,
     ) -> Recall:
         """See `Memory.recall`."""
         return await self._run(
@@ -129,6 +130,7 @@ class AsyncMemory:
             explain=explain,
             min_relevance=min_relevance,
             coverage=coverage,
+            gate=gate,
         )
 
     async def recall_stream(
@@ -143,6 +145,7 @@ class AsyncMemory:
         explain: bool = False,
         min_relevance: float = 0.0,
         coverage: float = 1.0,
+        gate: bool = False,
     ) -> AsyncIterator[RecallChunk]:
         """See `Memory.recall_stream`; what is wrong with the arguments is raised when the first chunk is asked for."""
         chunks = await self._run(
@@ -156,6 +159,7 @@ class AsyncMemory:
             explain=explain,
             min_relevance=min_relevance,
             coverage=coverage,
+            gate=gate,
         )
         while (chunk := await self._run(next, chunks, None)) is not None:
             yield chunk

@@ -32,6 +32,7 @@ class Recalling(Lookup):
         explain: bool = False,
         min_relevance: float = 0.0,
         coverage: float = 1.0,
+        gate: bool = False,
     ) -> Recall:
         """The best evidence for a question, packed under a token budget.
 
@@ -46,14 +47,15 @@ class Recalling(Lookup):
                 this; 0 always answers.
             coverage: stop once what is packed is as likely as this to be all the evidence there is, however much of the
                 budget is left; 1 fills the budget.
+            gate: let the question decide what is read: nothing for small talk, else the tiers where evidence is likely.
 
         Raises:
             InvalidInputError: an empty query, or a budget, `k`, tier or chance that makes no sense.
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage)
-        self._core.deriver.before_recall(self._namespace, exactly=tiers is not None)
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate)
+        self._core.deriver.before_recall(self._namespace, exactly=tiers is not None or gate)
 
         def answer(wiring: Wiring) -> Recall:
             self._core.embed_waiting(wiring, self._namespace)
@@ -75,6 +77,7 @@ class Recalling(Lookup):
         explain: bool = False,
         min_relevance: float = 0.0,
         coverage: float = 1.0,
+        gate: bool = False,
     ) -> Iterator[RecallChunk]:
         """The evidence as it is found, best estimate first, so that a model can read while memory still looks.
 
@@ -92,9 +95,9 @@ class Recalling(Lookup):
         self._core.check_open()
         if mode not in STREAM_MODES:
             raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage)
+        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate)
         stream = Stream(request, mode, self._core.tokenizer)
-        return self._chunks(request, stream, exactly=tiers is not None)
+        return self._chunks(request, stream, exactly=tiers is not None or gate)
 
     def _chunks(self, request: Request, stream: Stream, *, exactly: bool) -> Iterator[RecallChunk]:
         core = self._core
@@ -128,6 +131,7 @@ class Recalling(Lookup):
         explain: bool,
         min_relevance: float,
         coverage: float,
+        gate: bool,
     ) -> Request:
         """What is asked, checked."""
         if not isinstance(query, str) or not query.strip():
@@ -144,11 +148,20 @@ class Recalling(Lookup):
             raise InvalidInputError(f"coverage is a share of up to 1, above 0, not {coverage!r}")
         moment = None if at is None else to_utc(at)
         return Request(
-            self._namespace, query, budget_tokens, moment, k, wanted, explain, min_relevance, coverage
+            self._namespace,
+            query,
+            budget_tokens,
+            moment,
+            k,
+            wanted,
+            explain,
+            min_relevance,
+            coverage,
+            gate,
         )
 
 
 def _timed_ask(wiring: Wiring, request: Request) -> tuple[Asked, float]:
     """The question embedded, and the seconds that took."""
     start = perf_counter()
-    return wiring.recaller.ask(request.text, request.at), perf_counter() - start
+    return wiring.recaller.asked(request), perf_counter() - start

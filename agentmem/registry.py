@@ -57,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "segmentation": "agentmem.evals.segmentation:segmentation",
         "fit": "agentmem.evals.fit:fit",
         "coverage": "agentmem.evals.coverage:coverage",
+        "gate": "agentmem.evals.gate:gate",
         "kv": "agentmem.evals.kv:kv",
         "stream": "agentmem.evals.stream:stream",
     },

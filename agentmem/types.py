@@ -238,7 +238,8 @@ class Trace:
     """How a recall came about.
 
     `relevance` is the chance that memory holds an answer, None where too little is stored to tell. `weights` names the
-    set that ranked. `cut` and `reasons` (for the items, in their order) are kept with `explain=True`.
+    set that ranked. `cut` and `reasons` (for the items, in their order) are kept with `explain=True`. With `gate=True`,
+    `need` is the chance that the question needs memory at all, and `scope` that of each tier to hold the evidence.
     """
 
     query: str
@@ -256,6 +257,8 @@ class Trace:
     question: QuestionTrace | None = None
     weights: str = ""
     reasons: tuple[ItemTrace, ...] = ()
+    need: float | None = None
+    scope: Mapping[Tier, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ def judge(learned: Sequence[Lesson], combiner: Combiner, ability: Ability) -> tu
     chances = np.zeros(len(learned))
     for held_out in sorted(set(conversation)):
         ours = conversation == held_out
-        weights, bias = _fit(rows[~ours], answerable[~ours])
-        chances[ours] = _chance(rows[ours] @ weights + bias)
-    weights, bias = _fit(rows, answerable)
+        weights, bias = fit(rows[~ours], answerable[~ours])
+        chances[ours] = chance(rows[ours] @ weights + bias)
+    weights, bias = fit(rows, answerable)
     floor = float(np.quantile(chances[answerable], _MAY_BE_LOST))
     judged = Judged(chances, answerable, category)
     gate = {
@@ -66,11 +66,10 @@ def judge(learned: Sequence[Lesson], combiner: Combiner, ability: Ability) -> tu
 
 def figures(judged: Judged, floor: float) -> dict[str, Any]:
     """AUROC per kind of unanswerable question, expected calibration error, and the table of reliability."""
-    table = reliability(judged)
-    error = sum(abs(row["chance"] - row["answerable"]) * row["questions"] for row in table) / len(
-        judged.chances
-    )
-    found: dict[str, Any] = {"ece": round(error, 4), "reliability": table}
+    found: dict[str, Any] = {
+        "ece": round(calibration_error(judged), 4),
+        "reliability": reliability(judged),
+    }
     for name, category in (("adversarial", ADVERSARIAL), ("strangers", STRANGER)):
         of = judged.answerable | (judged.category == category)
         without = judged.chances[judged.category == category]
@@ -78,6 +77,12 @@ def figures(judged: Judged, floor: float) -> dict[str, Any]:
             found[f"auroc_{name}"] = round(auroc(judged.chances[of], judged.answerable[of]), 4)
             found[f"withheld_{name}"] = round(float((without < floor).mean()), 4)
     return found
+
+
+def calibration_error(judged: Judged) -> float:
+    """Expected calibration error (ECE): how far chances are from what came true, by tenths of chance."""
+    far = sum(abs(row["chance"] - row["answerable"]) * row["questions"] for row in reliability(judged))
+    return far / len(judged.chances)
 
 
 def reliability(judged: Judged) -> list[dict[str, float]]:
@@ -103,12 +108,13 @@ def auroc(chances: Row, positive: NDArray[np.bool_]) -> float:
     return float(above / (count * (len(chances) - count)))
 
 
-def _chance(logits: Row) -> Row:
-    chance: Row = 1 / (1 + np.exp(-logits))
-    return chance
+def chance(logits: Row) -> Row:
+    """The logistic of each logit."""
+    found: Row = 1 / (1 + np.exp(-logits))
+    return found
 
 
-def _fit(rows: Row, positive: NDArray[np.bool_]) -> tuple[Row, float]:
+def fit(rows: Row, positive: NDArray[np.bool_]) -> tuple[Row, float]:
     """Weights `[F]` and bias of a ridge logistic regression, in the rows' own units."""
     from scipy.optimize import minimize
 
@@ -119,7 +125,7 @@ def _fit(rows: Row, positive: NDArray[np.bool_]) -> tuple[Row, float]:
     def loss(weights: Row) -> tuple[float, Row]:
         logits = unit @ weights
         value = np.logaddexp(0, np.where(positive, -logits, logits)).sum() + (held * weights) @ weights / 2
-        return float(value), unit.T @ (_chance(logits) - positive) + held * weights
+        return float(value), unit.T @ (chance(logits) - positive) + held * weights
 
     found = minimize(loss, np.zeros(unit.shape[1]), jac=True, method="L-BFGS-B").x
     weights = found[:-1] / scale

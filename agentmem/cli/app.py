@@ -76,6 +76,7 @@ evals.command()(evaluate.locomo)
 evals.command()(evaluate.segmentation)
 evals.command()(evaluate.fit)
 evals.command()(evaluate.coverage)
+evals.command()(evaluate.gate)
 evals.command()(evaluate.kv)
 evals.command()(evaluate.stream)
 

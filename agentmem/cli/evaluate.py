@@ -184,3 +184,19 @@ def coverage(
 ) -> None:
     """Print what stopping short of the budget saves and loses, on conversations not seen."""
     raise typer.Exit(load("evals", "coverage")(data=data, embedder=embedder, splits=splits, as_json=as_json))
+
+
+def gate(
+    data: Data = None,
+    sample: Sample = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Write the weights here; without it, only print."),
+    ] = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether memory is left alone by small talk, and read where the evidence is."""
+    raise typer.Exit(
+        load("evals", "gate")(data=data, sample=sample, out=out, embedder=embedder, as_json=as_json)
+    )

@@ -44,6 +44,10 @@ def recall(
             help="Stop short of the budget once this likely to have all the evidence, up to 1.",
         ),
     ] = 1.0,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate", help="Print nothing for small talk, and read only the tiers that matter."),
+    ] = False,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -61,6 +65,7 @@ def recall(
             explain=explain,
             min_relevance=min_relevance,
             coverage=coverage,
+            gate=gate,
         )
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Executor, Query, Store, StoredPassage, Tokenizer
 from agentmem.embed.safe import embed_pieces_or_none
+from agentmem.read import need, scope
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
@@ -24,6 +25,7 @@ from agentmem.read.pack import Packed, enough, pack
 from agentmem.read.pool import Pool, make_pool
 from agentmem.read.query import analyse
 from agentmem.read.request import ALL_TIERS, Request
+from agentmem.read.scope import Gated
 from agentmem.read.views import Views
 from agentmem.terms import terms
 from agentmem.types import CutItem, ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
@@ -59,18 +61,23 @@ class Recaller:
     def recall(self, request: Request) -> Recall:
         """The best evidence within the budget; nothing where that is not likely to be any."""
         start = perf_counter()
-        asked = self.ask(request.text, request.at)
+        asked = self.asked(request)
         embed_seconds = perf_counter() - start
         return self.packed(request, self.find(request, asked), embed_seconds, start)
 
     def find(self, request: Request, asked: Asked) -> Found:
         """Everything that may be packed, best first; where `asked` has no vector, by words alone."""
+        needed = need.chance(request.text) if request.gate else None
+        if needed is not None and needed < need.LEAST:
+            gate = Gated((), f"small talk: chance that it needs memory {needed:.2f}", need=needed)
+            return Found(asked, Gathered([], [], ()), _NOTHING, gate, [], 0, [])
         useful = max(min(request.budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (request.k or 0))
         gathered = self.gather(request.namespace, asked, request.at, request.tiers, useful)
         weighed = self._weigh(request.namespace, asked, gathered)
-        gate = _gate(weighed, request.tiers, request.min_relevance)
-        candidates, folded = fold(weighed.ranked if gate.opens else [], weighed.sayings)
+        gate, ranked = self._gate(request, asked, gathered, weighed)
+        candidates, folded = fold(ranked, weighed.sayings)
         count = enough(candidates, request.coverage)
+        gate = gate._replace(need=needed)
         return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:])
 
     def packed(self, request: Request, found: Found, embed_seconds: float, start: float) -> Recall:
@@ -92,7 +99,7 @@ class Recaller:
         analysis, gate, weighed = found.asked.analysis, found.gate, found.weighed
         trace = Trace(
             query=request.text,
-            tiers=request.tiers if gate.opens else (),
+            tiers=gate.tiers,
             gate=gate.why,
             embed_seconds=embed_seconds,
             seconds=seconds,
@@ -107,6 +114,8 @@ class Recaller:
                 analysis.kind, analysis.tense, tuple(span.words for span in analysis.spans), analysis.broad
             ),
             weights=weighed.ability,
+            need=gate.need,
+            scope=gate.chances,
             reasons=_reasons(packed.items, found.gathered, weighed) if request.explain else (),
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
@@ -114,6 +123,12 @@ class Recaller:
     def tiers(self, namespace: Namespace, passages: Sequence[StoredPassage]) -> Mapping[int, Tier]:
         """The tier of each passage by its key."""
         return self._gatherer.tiers(namespace, passages)
+
+    def asked(self, request: Request) -> Asked:
+        """The question as it is asked: embedded, unless it is small talk and nothing is looked up for it."""
+        if request.gate and need.chance(request.text) < need.LEAST:
+            return self.ask_words(request.text, request.at)
+        return self.ask(request.text, request.at)
 
     def ask(self, text: str, at: datetime | None) -> Asked:
         """The question analysed, in terms, and embedded where that works."""
@@ -155,7 +170,7 @@ class Recaller:
 
     def _weigh(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> _Weighed:
         if not gathered.head:
-            return _Weighed([], "", {}, None, {})
+            return _NOTHING
         pool, columns = self.weighable(namespace, asked, gathered.head)
         able = ability(self._embedder.name, columns)
         scores = self._combiners[able].score(columns)
@@ -164,6 +179,20 @@ class Recaller:
             relevance = self._gates[able].chance(signs(asked, alike(asked, pool, able), columns, scores))
         sayings = {passage.key: view.saying for passage, view in zip(pool.passages, pool.views, strict=True)}
         return _Weighed(in_order(gathered, scores), able, columns, relevance, sayings)
+
+    def _gate(
+        self, request: Request, asked: Asked, gathered: Gathered, weighed: _Weighed
+    ) -> tuple[Gated, list[Candidate]]:
+        """Whether there is anything worth saying, and from which tiers; with the candidates that are left."""
+        ranked, least = weighed.ranked, request.min_relevance
+        if weighed.relevance is not None and weighed.relevance < least:
+            return Gated((), f"nothing relevant: below {least:.3f}"), []
+        if not request.gate or not ranked:
+            named = "all tiers asked for" if request.tiers == ALL_TIERS else "tiers named by the caller"
+            return Gated(request.tiers, named), ranked
+        tiers = self.tiers(request.namespace, [entry.passage for entry in ranked])
+        gate = scope.decide(request.text, asked.analysis, ranked, tiers)
+        return gate, [entry for entry in ranked if tiers[entry.passage.key] in gate.tiers]
 
 
 class _Weighed(NamedTuple):
@@ -174,9 +203,7 @@ class _Weighed(NamedTuple):
     sayings: Mapping[int, str]
 
 
-class _Gated(NamedTuple):
-    opens: bool
-    why: str
+_NOTHING = _Weighed([], "", {}, None, {})
 
 
 class Found(NamedTuple):
@@ -188,17 +215,10 @@ class Found(NamedTuple):
     asked: Asked
     gathered: Gathered
     weighed: _Weighed
-    gate: _Gated
+    gate: Gated
     candidates: list[Candidate]
     folded: int
     spare: list[Candidate]
-
-
-def _gate(weighed: _Weighed, tiers: tuple[Tier, ...], least: float) -> _Gated:
-    """Whether there is anything worth saying."""
-    if weighed.relevance is not None and weighed.relevance < least:
-        return _Gated(False, f"nothing relevant: below {least:.3f}")
-    return _Gated(True, "all tiers asked for" if tiers == ALL_TIERS else "tiers named by the caller")
 
 
 def _not_needed(spare: Sequence[Candidate]) -> tuple[CutItem, ...]:

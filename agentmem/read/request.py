@@ -23,3 +23,4 @@ class Request:
     explain: bool = False
     min_relevance: float = 0.0
     coverage: float = 1.0
+    gate: bool = False
