@@ -6,8 +6,10 @@ Accepts a text, a message dict, an `Event`, a LangChain message, or a sequence o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from pathlib import PurePath
 from typing import Any
 
 from agentmem.clock import to_utc
@@ -27,6 +29,8 @@ ROLES: dict[str, Role] = {
 }
 MAX_CHARS = 20_000_000
 MAX_ID_CHARS = 512
+# what can be read back from a mark; see `embed.images`
+_PATH = re.compile(r"[^<>\n]{1,1000}")
 _FIELDS = {"role", "name", "content", "at", "id", "session", "metadata"}
 
 
@@ -186,7 +190,7 @@ def _content(value: Any, where: str) -> str:
 
 
 def _part(part: Any, where: str) -> str:
-    """The words of a content part: text as it is, an image by its caption or alternative text."""
+    """The words of a content part: text as it is, an image by its caption or alternative text and its local path."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping):
@@ -195,7 +199,15 @@ def _part(part: Any, where: str) -> str:
         return str(part["text"])
     words = part.get("caption") or part.get("alt") or part.get("alt_text")
     kind = str(part.get("type", "part")).replace("_url", "")
-    return f"[{kind}: {words}]" if words else ""
+    mark = f"[{kind}: {words}]" if words else f"[{kind}]"
+    path = part.get("path")
+    if path is None or kind != "image":
+        return mark if words else ""
+    if not isinstance(path, str | PurePath) or not _PATH.fullmatch(str(path)):
+        raise InvalidInputError(
+            f"{where}: an image's path is one line of at most 1,000 characters, not {path!r}"
+        )
+    return f"{mark}(<{path}>)"
 
 
 def _metadata(value: Any, where: str) -> dict[str, Any]:
