@@ -30,6 +30,7 @@ import rivals
 import scale
 import store
 import streaming
+import summaries
 from measure import Row, machine
 
 # given the arguments and a folder of its own, each yields its rows
@@ -48,6 +49,7 @@ _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "scale": lambda given, folder: scale.rows(given.size, folder, given.plot),
     "namespaces": lambda given, folder: scale.namespace_rows(given.namespaces, folder),
     "postgres": lambda given, folder: postgres.rows(given.size, folder),
+    "summaries": lambda given, folder: summaries.rows(given.data, folder),
     "precision": lambda given, folder: precision.rows(given.data, folder),
 }
 
@@ -61,7 +63,7 @@ def main() -> None:
     )
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
-    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision and streaming")
+    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision, streaming and summaries")
     parser.add_argument("--plot", type=Path, help="draw the growth here (.svg, .png); needs matplotlib")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     arguments = parser.parse_args()
