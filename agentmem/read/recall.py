@@ -115,7 +115,8 @@ class Recaller:
             ),
             weights=weighed.ability,
             need=gate.need,
-            scope=gate.chances,
+            # a plain one, which can be copied and pickled
+            scope=dict(gate.chances),
             reasons=_reasons(packed.items, found.gathered, weighed) if request.explain else (),
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -33,6 +35,16 @@ def test_the_evidence_comes_first_with_its_sources(memory: Memory) -> None:
     assert found.items[0].text == "I adopted a cat called Miso."
     assert (found.items[0].speaker, found.items[0].session, found.items[0].span) == ("Alice", "s1", None)
     assert found.source_ids[0] == "D1:2"
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_a_recall_can_be_copied_and_made_a_dict(memory: Memory, gate: bool) -> None:
+    memory.remember({"id": "e1", "content": "I adopted a cat."})
+
+    found = memory.recall("Which pet did I adopt?", gate=gate)
+
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert asdict(found)["trace"]["scope"] == ({"window": 1.0} if gate else {})
 
 
 def test_an_empty_memory_recalls_nothing(memory: Memory) -> None:
