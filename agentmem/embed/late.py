@@ -7,12 +7,19 @@ from typing import NamedTuple, Protocol
 
 from agentmem.contracts import Embedder, TextKind, Vectors
 
+# where in its text a piece begins and ends
+Span = tuple[int, int]
+
 
 class Embedded(NamedTuple):
-    """Unit rows `[n, dims]`, and per text the unit vectors `[T, dims]` of its word pieces; None without any."""
+    """Unit rows `[n, dims]`, and per text the unit vectors `[T, dims]` of its word pieces; None without any.
+
+    `spans` say where in its text each piece stands; None where the embedder cannot tell.
+    """
 
     rows: Vectors
     pieces: list[Vectors] | None
+    spans: list[list[Span]] | None = None
 
 
 class LateEmbedder(Embedder, Protocol):

@@ -12,37 +12,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentmem.embed.late import Span
 from agentmem.terms import STOP_WORDS
 
 Marks = NDArray[np.bool_]
 
 
-def spoken(tokenizer: Any, texts: Sequence[str], limit: int | None) -> list[Marks] | None:
-    """Per text which pieces are words or marks of it, and not the tokenizer's own; None where it cannot tell."""
-    offsets = _offsets(tokenizer, texts, limit)
-    return None if offsets is None else [np.array([end > start for start, end in found]) for found in offsets]
+def spoken(spans: Sequence[Span]) -> Marks:
+    """Which pieces are words or marks of the text, and not the tokenizer's own."""
+    return np.array([end > start for start, end in spans], dtype=bool)
 
 
-def content(tokenizer: Any, texts: Sequence[str], limit: int | None) -> list[Marks] | None:
-    """Per text which pieces are of content words; all spoken ones where there is no such word."""
-    offsets = _offsets(tokenizer, texts, limit)
-    if offsets is None:
-        return None
-    marks = []
-    for text, found in zip(texts, offsets, strict=True):
-        kept = np.array([_says_something(text[start:end]) for start, end in found])
-        marks.append(kept if kept.any() else np.array([end > start for start, end in found]))
-    return marks
+def content(text: str, spans: Sequence[Span]) -> Marks:
+    """Which pieces are of content words; all spoken ones where there is no such word."""
+    kept = np.array([says_something(text[start:end]) for start, end in spans], dtype=bool)
+    return kept if kept.any() else spoken(spans)
 
 
-def _offsets(tokenizer: Any, texts: Sequence[str], limit: int | None) -> list[list[tuple[int, int]]] | None:
+def spans_of(tokenizer: Any, texts: Sequence[str], limit: int | None) -> list[list[Span]] | None:
+    """Where in each text its pieces stand, empty for the tokenizer's own; None where it cannot tell."""
     if not getattr(tokenizer, "is_fast", False):
         return None
     read = tokenizer(list(texts), return_offsets_mapping=True, truncation=True, max_length=limit)
-    offsets: list[list[tuple[int, int]]] = read["offset_mapping"]
+    offsets: list[list[Span]] = read["offset_mapping"]
     return offsets
 
 
-def _says_something(piece: str) -> bool:
+def says_something(piece: str) -> bool:
+    """Whether a piece is of a word, and not of a stop word."""
     word = piece.strip().lower()
     return any(char.isalnum() for char in word) and word not in STOP_WORDS

@@ -43,7 +43,12 @@ def embed_pieces_or_none(
             for piece in found.pieces
         )
     )
-    return Embedded(rows, found.pieces if sensible else None)
+    if found.pieces is None or not sensible:
+        return Embedded(rows, None)
+    placed = found.spans is not None and [len(spans) for spans in found.spans] == [
+        len(piece) for piece in found.pieces
+    ]
+    return Embedded(rows, found.pieces, found.spans if placed else None)
 
 
 def _made(embed: Callable[[], T]) -> T | None:

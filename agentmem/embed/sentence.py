@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,17 +89,22 @@ class SentenceEmbedder:
         if any("token_embeddings" not in entry for entry in found):
             return Embedded(rows, None)
         model: Any = self._model()
-        mark = pieces.content if kind == "document" else pieces.spoken
-        marks = mark(model.tokenizer, texts, model.max_seq_length)
-        if marks is None:
+        spans = pieces.spans_of(model.tokenizer, texts, model.max_seq_length)
+        if spans is None:
             return Embedded(rows, None)
         states = [_unit(_array(entry["token_embeddings"])) for entry in found]
-        # a model that writes a prompt of its own before the text has more pieces than the text: all are kept
-        kept = [
-            state[keep] if len(state) == len(keep) else state
-            for state, keep in zip(states, marks, strict=True)
+        if any(len(state) != len(where) for state, where in zip(states, spans, strict=True)):
+            # a model that writes a prompt of its own before the text has more pieces than the text: all are kept
+            return Embedded(rows, states)
+        marks = [
+            pieces.content(text, where) if kind == "document" else pieces.spoken(where)
+            for text, where in zip(texts, spans, strict=True)
         ]
-        return Embedded(rows, kept)
+        return Embedded(
+            rows,
+            [state[keep] for state, keep in zip(states, marks, strict=True)],
+            [list(compress(where, keep)) for where, keep in zip(spans, marks, strict=True)],
+        )
 
     def _encode(self, texts: Sequence[str], kind: TextKind, **how: Any) -> Any:
         model: Any = self._model()

@@ -7,6 +7,7 @@ over them (`combine`) is blind to what is added to a whole column, so no column 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentmem.contracts import Vectors
+from agentmem.embed.late import Span
+from agentmem.embed.pieces import says_something
 from agentmem.read import lexis
 from agentmem.read.pool import Places, Pool
 from agentmem.read.query import Analysis, named
@@ -30,17 +33,22 @@ _FROM_AROUND = 0.4
 _LONG_WORDS = 60
 # narrower than this, scores differ by noise
 _LEAST_SPREAD = 0.02
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as the features see it: analysed, in terms, as a vector `[D]` and in word pieces `[Q, D]`."""
+    """A question as the features see it: analysed, in terms, as a vector `[D]` and in word pieces `[Q, D]`.
+
+    `spans` say where in the text each piece stands, where that is known.
+    """
 
     text: str
     analysis: Analysis
     terms: tuple[str, ...]
     vector: Vectors | None
     pieces: Vectors | None = None
+    spans: tuple[Span, ...] | None = None
 
 
 def features(asked: Asked, pool: Pool) -> Columns:
@@ -77,7 +85,9 @@ def late(asked: Asked, pool: Pool) -> Columns:
 
     Weighed, a piece counts by how much nearer the best passage of the pool comes than the average one does: what all
     or none of them say tells nothing. Also with each piece sought in the question before, too, or in as many turns on
-    either side: an answer seldom repeats what the talk has been about.
+    either side: an answer seldom repeats what the talk has been about. Pieces of content are those of neither stop
+    words nor speakers' names, who speak half of everything; `late_above` counts how far a passage stands above the pool
+    at each of them, in standard deviations.
     """
     near = pool.pieces
     if near is None or not len(near):
@@ -87,6 +97,10 @@ def late(asked: Asked, pool: Pool) -> Columns:
     by_one = _widened(near, pool)
     by_two = _widened(by_one, pool)
     by_four = _widened(_widened(by_two, pool), pool)
+    content = _content(asked, pool, near.shape[1])
+    about = weights[content] / weights[content].sum()
+    above = np.maximum(near - near.mean(axis=0), 0.0) / (near.std(axis=0) + _LEAST_SPREAD)
+    above_by_two = _widened(_widened(above, pool), pool)
     return {
         "late": spread(near.mean(axis=1)),
         "late_weighed": spread(near @ weights),
@@ -94,7 +108,27 @@ def late(asked: Asked, pool: Pool) -> Columns:
         "late_around": spread(by_one @ weights),
         "late_around_two": spread(by_two @ weights),
         "late_around_four": spread(by_four @ weights),
+        "late_content": spread(near[:, content] @ about),
+        "late_content_around_two": spread(by_two[:, content] @ about),
+        "late_above": spread(above[:, content].mean(axis=1)),
+        "late_above_around_two": spread(above_by_two[:, content].mean(axis=1)),
     }
+
+
+def _content(asked: Asked, pool: Pool, pieces: int) -> NDArray[np.bool_]:
+    """Which pieces of the question `[Q]` are of content; all of them where none is, or nobody can tell."""
+    every = np.ones(pieces, dtype=bool)
+    if asked.spans is None or len(asked.spans) != pieces:
+        return every
+    names = {word.casefold() for name in _named(asked, pool) for word in name.split()}
+    of_names = [found.span() for found in _WORD.finditer(asked.text) if found.group().casefold() in names]
+    content = np.array(
+        [
+            says_something(asked.text[start:end]) and not any(low <= start < high for low, high in of_names)
+            for start, end in asked.spans
+        ]
+    )
+    return content if content.any() else every
 
 
 def _widened(near: Vectors, pool: Pool) -> Vectors:

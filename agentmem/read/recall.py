@@ -138,7 +138,8 @@ class Recaller:
         if made is None:
             return asked
         pieces = made.pieces[0] if made.pieces else None
-        return replace(asked, vector=made.rows[0], pieces=pieces)
+        spans = tuple(made.spans[0]) if made.spans else None
+        return replace(asked, vector=made.rows[0], pieces=pieces, spans=spans)
 
     def ask_words(self, text: str, at: datetime | None) -> Asked:
         """The question analysed and in terms; asks no embedder."""

@@ -136,6 +136,18 @@ def test_pieces_of_the_wrong_shape_are_left_out_and_the_rows_kept() -> None:
     assert made.rows.shape == (1, 16)
 
 
+def test_places_that_are_not_one_a_piece_are_left_out_and_the_pieces_kept() -> None:
+    class Wrong(Piecewise):
+        def embed_pieces(self, texts: Sequence[str], kind: TextKind = "document") -> Embedded:
+            return super().embed_pieces(texts, kind)._replace(spans=[[(0, 1), (1, 2)]] * len(texts))
+
+    made = embed_pieces_or_none(Wrong(), ["a"])
+
+    assert made is not None
+    assert made.spans is None
+    assert made.pieces is not None
+
+
 def test_words_stored_before_there_were_pieces_get_them_by_a_reindex(database: Path) -> None:
     with Memory(database, embedder="hash-16") as memory:
         memory.remember({"id": "e1", "content": "a cat sleeps"})

@@ -73,6 +73,28 @@ def test_the_packaged_model_finds_meaning_without_shared_words() -> None:
 
 
 @needs_minilm
+def test_each_piece_of_a_question_knows_where_it_stands() -> None:
+    question = "Who adopted Miso?"
+
+    made = offline_embedder().embed_pieces([question], "query")
+
+    assert made.pieces is not None
+    assert made.spans is not None
+    assert len(made.pieces[0]) == len(made.spans[0])
+    assert [question[start:end] for start, end in made.spans[0]] == ["Who", "adopted", "Mis", "o", "?"]
+
+
+@needs_minilm
+def test_of_a_passage_only_pieces_of_content_are_given() -> None:
+    passage = "I adopted a cat."
+
+    made = offline_embedder().embed_pieces([passage])
+
+    assert made.spans is not None
+    assert [passage[start:end] for start, end in made.spans[0]] == ["adopted", "cat"]
+
+
+@needs_minilm
 def test_the_packaged_model_gives_unit_rows_and_no_row_for_no_text() -> None:
     embedder = offline_embedder()
 

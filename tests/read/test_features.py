@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -136,6 +137,30 @@ def test_what_the_talk_is_about_reaches_two_turns_on_but_not_another_session() -
 
     assert found["late_around"][2] == found["late_around"][3] < found["late_around"][1]
     assert found["late_around_two"][2] == found["late_around_two"][0] > found["late_around_two"][3]
+
+
+def test_a_name_is_no_content_for_the_one_who_bears_it_speaks_half_of_everything() -> None:
+    near = {
+        1: np.array([0.1, 0.9], np.float32),
+        2: np.array([0.9, 0.1], np.float32),
+        3: np.array([0.1, 0.1], np.float32),
+        4: np.array([0.9, 0.1], np.float32),
+    }
+    question = replace(asked("Alice's cat"), spans=((0, 5), (8, 11)))
+
+    found = features(question, make_pool(TALK, Views(), None, near))
+
+    assert found["late_content"].argmax() == found["late_above"].argmax() == 0
+    assert found["late_content"][1] == found["late_content"][2]
+    assert found["late"][1] == found["late"][0]
+
+
+def test_an_embedder_that_cannot_tell_where_pieces_stand_has_all_of_them_compared() -> None:
+    near = {key: np.array([0.9 if key == 2 else 0.1, 0.1], np.float32) for key in (1, 2, 3, 4)}
+
+    found = features(asked("Alice's cat"), make_pool(TALK, Views(), None, near))
+
+    assert found["late_content"].tolist() == found["late_weighed"].tolist()
 
 
 def test_where_many_passages_have_no_pieces_none_count() -> None:
