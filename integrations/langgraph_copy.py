@@ -6,6 +6,7 @@ from langgraph.store.base import BaseStore, Item, PutOp, SearchOp
 
 _PAGE = 200
 _GROWTH = 8
+Place = tuple[tuple[str, ...], str]
 
 
 def copy_items(source: BaseStore, target: BaseStore, prefix: tuple[str, ...] = ()) -> int:
@@ -27,19 +28,24 @@ def copy_items(source: BaseStore, target: BaseStore, prefix: tuple[str, ...] = (
 def _items(source: BaseStore, namespace: tuple[str, ...]) -> list[Item]:
     """All items of this very namespace, in one answer: a store that orders by time alone loses some between pages."""
     limit = _PAGE
-    while True:
-        answer = source.batch([SearchOp(namespace, None, limit, 0, None, False)])[0]
-        assert isinstance(answer, list)
-        items = [item for item in answer if not isinstance(item, tuple)]
-        if len(items) < limit:
-            return [item for item in items if item.namespace == namespace]
+    found = _search(source, namespace, limit, 0)
+    while len(found) == limit:
         limit *= _GROWTH
+        found = _search(source, namespace, limit, 0)
+    # one that never gives so many at once is paged after all
+    while more := _search(source, namespace, _PAGE, len(found)).items() - found.items():
+        found.update(more)
+    return [item for (where, _), item in found.items() if where == namespace]
+
+
+def _search(source: BaseStore, namespace: tuple[str, ...], limit: int, offset: int) -> dict[Place, Item]:
+    answer = source.batch([SearchOp(namespace, None, limit, offset, None, False)])[0]
+    assert isinstance(answer, list)
+    return {(item.namespace, item.key): item for item in answer if not isinstance(item, tuple)}
 
 
 def _namespaces(source: BaseStore, prefix: tuple[str, ...]) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
-    while True:
-        page = source.list_namespaces(prefix=prefix or None, limit=_PAGE, offset=len(found))
-        found.extend(page)
-        if len(page) < _PAGE:
-            return found
+    while more := source.list_namespaces(prefix=prefix or None, limit=_PAGE, offset=len(found)):
+        found.extend(more)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from langgraph.store.base import (
@@ -92,12 +93,7 @@ def _read(op: Op, namespaces: dict[Namespace, Namespace]) -> Op:
         query = op.query.strip() if isinstance(op.query, str) else op.query
         return op._replace(namespace_prefix=read_namespace(op.namespace_prefix), query=query or None)
     if isinstance(op, PutOp):
-        # the items of a batch share few namespaces
-        namespace = namespaces.get(op.namespace) if type(op.namespace) is tuple else None
-        if namespace is None:
-            namespace = read_namespace(op.namespace, writing=op.value is not None)
-            if op.value is not None:
-                namespaces[namespace] = namespace
+        namespace = _read_target(op, namespaces)
         read_ttl(op.ttl)
         key = read_key(op.key)
         return (
@@ -117,6 +113,19 @@ def _read(op: Op, namespaces: dict[Namespace, Namespace]) -> Op:
             read_count(op.max_depth, "max_depth")
         return op._replace(match_conditions=tuple(conditions))
     raise InvalidInputError(f"unknown operation {op!r}; known: GetOp, SearchOp, PutOp, ListNamespacesOp")
+
+
+def _read_target(op: PutOp, namespaces: dict[Namespace, Namespace]) -> Namespace:
+    # the items of a batch share few namespaces
+    known = None
+    with suppress(TypeError):
+        known = namespaces.get(op.namespace)
+    if known is not None:
+        return known
+    namespace = read_namespace(op.namespace, writing=op.value is not None)
+    if op.value is not None:
+        namespaces[namespace] = namespace
+    return namespace
 
 
 def _read_op(op: GetOp | SearchOp | ListNamespacesOp, questions: Mapping[str, Vectors | None]) -> ItemOp:

@@ -72,7 +72,7 @@ def write_value(given: object) -> str:
     Raises:
         InvalidInputError: not a mapping with string keys, or something in it is not JSON.
     """
-    if not isinstance(given, dict | Mapping):
+    if type(given) is not dict and not isinstance(given, Mapping):
         raise InvalidInputError(f"a value is a dict, or None to delete; not {type(given).__name__} {given!r}")
     plain = given if _is_flat(given) else _plain(given, "value", 0)
     return _ENCODE(plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.config import get_store
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.store.base import ListNamespacesOp, Op, Result, SearchOp
 from langgraph.store.memory import InMemoryStore
 
 from agentmem import Memory
@@ -173,3 +175,22 @@ def test_every_item_of_another_store_is_copied_and_copying_again_adds_nothing(it
     assert copy_items(old, items, ("users", "u1")) == 150
 
     assert sorted(item.value["n"] for item in items.search((), limit=1_000)) == [-1, *range(450)]
+
+
+class Capped(InMemoryStore):
+    """A store that never gives more than a hundred items or namespaces at once."""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        asked = (SearchOp, ListNamespacesOp)
+        capped = [op._replace(limit=min(op.limit, 100)) if isinstance(op, asked) else op for op in ops]
+        return super().batch(capped)
+
+
+def test_a_store_that_gives_few_items_at_once_is_copied_whole(items: AgentMemStore) -> None:
+    old = Capped()
+    for n in range(250):
+        old.put(("users",), str(n), {"n": n})
+        old.put((f"user {n}",), "alone", {"n": -1})
+
+    assert copy_items(old, items) == 500
+    assert sorted(item.value["n"] for item in items.search(("users",), limit=1_000)) == list(range(250))

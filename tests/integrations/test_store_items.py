@@ -276,7 +276,7 @@ def test_a_failure_inside_the_database_undoes_the_whole_batch(
 
 
 @pytest.mark.parametrize(
-    "namespace", [(), ("",), ("a.b",), ("a\0",), (1,), ("langgraph",), ("langgraph", "x"), "text"]
+    "namespace", [(), ("",), ("a.b",), ("a\0",), (1,), (["a"],), ("langgraph",), ("langgraph", "x"), "text"]
 )
 def test_a_bad_namespace_cannot_be_written_by_put_or_by_a_raw_operation(store: Any, namespace: Any) -> None:
     with pytest.raises(InvalidNamespaceError):
