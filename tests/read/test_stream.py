@@ -297,6 +297,21 @@ def test_the_asynchronous_stream_brings_the_same(place: str, request: pytest.Fix
     assert joined(chunks) == chunks[-1].recall.text
 
 
+@pytest.mark.parametrize("place", ["database", "postgres_url"])
+def test_an_asynchronous_stream_may_be_given_up(place: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(place)
+
+    async def story() -> list[str]:
+        async with AsyncMemory(url, embedder="hash") as memory:
+            await memory.remember(CHAT)
+            async for chunk in memory.recall_stream("What is Alice's cat called?"):
+                first = chunk
+                break
+            return [first.items[0].id, (await memory.recall("What is Alice's cat called?")).items[0].id]
+
+    assert asyncio.run(story()) == ["D1:2", "D1:2"]
+
+
 def test_an_asynchronous_stream_leaves_the_loop_free_while_the_question_is_embedded(database: Path) -> None:
     embedder = WaitingEmbedder()
 
