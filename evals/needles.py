@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "SnapKV()": lambda budget: (policies.SnapKV(), budget),
     "ExpectedAttention()": lambda budget: (policies.ExpectedAttention(), budget),
     "TokenEntropy()": lambda budget: (policies.TokenEntropy(), budget),
+    "FadingState()": lambda budget: (policies.FadingState(recaller.fading_maps()), budget),
     "Ladder()": lambda budget: (policies.Ladder(), budget),
     "PrecisionTiers()": lambda budget: (policies.PrecisionTiers(), budget),
     "BlockRetrieval()": blocks,

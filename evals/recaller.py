@@ -40,6 +40,15 @@ def retrieval_heads() -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(heads) for heads in found["retrieval"])
 
 
+def fading_maps() -> Any:
+    """What `train_fading` trained for `policies.FadingState`. Raises `MissingExtraError`."""
+    try:
+        from agentmem.kv.fading import FadingMaps
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the recall model", "kv") from error
+    return FadingMaps.load(FOLDER / "fading.safetensors")
+
+
 def model() -> Any:
     """The trained model in fp32, ready to be asked. Raises `MissingExtraError`."""
     try:

@@ -19,7 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
 from agentmem.errors import InvalidInputError
-from agentmem.kv.blocks import PAGED_QUERIES, attend_both, in_front
+from agentmem.kv.blocks import attend_both, in_front
 from agentmem.kv.far import Far
 from agentmem.kv.layer import KVLayer
 
@@ -125,7 +125,7 @@ def attention(
     factor = query.shape[-1] ** -0.5 if scaling is None else scaling
     seen, causal = visible(attention_mask, query, key, layer)
     blocks = watcher.blocks_of(module) if watcher else None
-    if blocks is not None and softcap is None and query.shape[2] <= PAGED_QUERIES and dropout == 0.0:
+    if blocks is not None and softcap is None and query.shape[2] <= blocks.longest and dropout == 0.0:
         table = lower_triangle(query, key) if causal else seen
         out = attend_both(query, key, value, table, blocks, factor)
     else:

@@ -38,6 +38,11 @@ class Blocks:
     order: Tensor | None
 
     @property
+    def longest(self) -> int:
+        """Those that the paged op takes."""
+        return PAGED_QUERIES
+
+    @property
     def count(self) -> int:
         """Pages there are."""
         return int(self.lengths.shape[1])
@@ -109,7 +114,7 @@ def blocks_of(
 def attend_both(
     query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, blocks: Far, scaling: float
 ) -> Tensor:
-    """Attention `[B, Hq, T, D]` of at most 8 queries to their own cache and to the blocks, merged.
+    """Attention `[B, Hq, T, D]` of at most `blocks.longest` queries to their own cache and to the blocks, merged.
 
     Args:
         seen: `[B, 1 or H, T, keys]` who sees whom in the cache; none where every query sees every key.

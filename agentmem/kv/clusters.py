@@ -29,6 +29,11 @@ class Clusters:
     sizes: Tensor
     tokens: int
 
+    @property
+    def longest(self) -> int:
+        """Few queries: all of a call choose together."""
+        return PAGED_QUERIES
+
     def choose(self, query: Tensor) -> Tensor:
         """Which tokens are read, `[B, H, P * 64]`: those of the best clusters that fit, the best one in any case."""
         batch, heads, _, dim = self.centroids.shape

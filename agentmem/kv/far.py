@@ -18,8 +18,12 @@ from agentmem.kv import ops
 class Far(Protocol):
     """Keys and values outside a cache: coded, chosen by the queries, or of some heads only."""
 
+    @property
+    def longest(self) -> int:
+        """The most queries that `attend` takes."""
+
     def attend(self, query: Tensor, scaling: float) -> Any:
-        """Output `[B, Hq, T, D]` and log-sum-exp `[B, Hq, T]` (`-inf`: saw nothing) of at most 8 queries."""
+        """Output `[B, Hq, T, D]` and log-sum-exp `[B, Hq, T]` (`-inf`: saw nothing) of at most `longest` queries."""
 
     def laid_out(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values `[B, H, N, D]` as the queries see them, and who may be seen: `[B, H, 1, N]`."""
@@ -30,6 +34,11 @@ class Several:
     """Parts with different tokens, attended to as one."""
 
     parts: tuple[Far, ...]
+
+    @property
+    def longest(self) -> int:
+        """What every part takes."""
+        return min(part.longest for part in self.parts)
 
     def attend(self, query: Tensor, scaling: float) -> Any:
         """Merged by log-sum-exp."""
@@ -55,6 +64,11 @@ class OnHeads:
     part: Far
     heads: Tensor
     total: int
+
+    @property
+    def longest(self) -> int:
+        """What the part takes."""
+        return self.part.longest
 
     def attend(self, query: Tensor, scaling: float) -> Any:
         """The other heads see nothing."""

@@ -29,6 +29,16 @@ def test_stats_tell_what_there_is(cli: Command, database: Path) -> None:
     }
 
 
+def test_they_go_by_the_name_of_what_a_local_model_keeps_too(cli: Command, database: Path) -> None:
+    keep(database)
+
+    told = cli("kv", "stats", "--json")
+
+    assert told.json == cli("latents", "stats", "--json").json
+    assert cli("kv", "verify").out == "1 latent, 0 damaged\n"
+    assert cli("kv", "gc").code == 0
+
+
 def test_verify_finds_a_damaged_file(cli: Command, database: Path) -> None:
     keep(database)
     sound = cli("latents", "verify")

@@ -20,6 +20,7 @@ class Plain:
 
     keys: Tensor
     values: Tensor
+    longest: int = 8
 
     def attend(self, query: Tensor, scaling: float) -> Any:
         return ops.part("Attended")(*local(query, self.keys, self.values, None, scaling))
@@ -73,6 +74,13 @@ def test_laid_out_in_front_it_is_the_same_attention() -> None:
 
     want = attend_both(query, cache.keys, cache.values, None, far, 0.3)
     assert torch.allclose(local(query, keys, values, seen, 0.3)[0], want, atol=1e-6)
+
+
+def test_together_they_take_as_many_queries_as_the_one_that_takes_fewest() -> None:
+    few, many = plain(3), Plain(*(torch.randn(1, 2, 3, 8) for _ in range(2)), longest=100)
+
+    assert Several((many, few)).longest == 8
+    assert OnHeads(many, torch.tensor([0]), 2).longest == 100
 
 
 def test_nothing_and_one_thing_need_no_merging() -> None:

@@ -1,9 +1,9 @@
 """What a layer keeps when its budget is full: one idea, one file.
 
 `Full` keeps everything, and so do `BlockRetrieval` and `ClusteredRetrieval`, what is far in few bits; `PrecisionTiers`
-lets what is far go down in steps; `HeadSplit` lets one of these keep it for some heads only. `SinkRecent`,
-`TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the rest for good. Each file names its
-source, formula and defaults.
+lets what is far go down in steps; `FadingState` folds it into a state of fixed size; `HeadSplit` lets one of these keep
+it for some heads only. `SinkRecent`, `TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the
+rest for good. Each file names its source, formula and defaults.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from agentmem.kv.policies.block_retrieval import BlockRetrieval
 from agentmem.kv.policies.clustered import ClusteredRetrieval
 from agentmem.kv.policies.expected_attention import ExpectedAttention
+from agentmem.kv.policies.fading_state import FadingState
 from agentmem.kv.policies.full import Full
 from agentmem.kv.policies.h2o import H2O
 from agentmem.kv.policies.head_split import HeadSplit
@@ -29,6 +30,7 @@ __all__ = [
     "BlockRetrieval",
     "ClusteredRetrieval",
     "ExpectedAttention",
+    "FadingState",
     "Full",
     "HeadSplit",
     "Ladder",
