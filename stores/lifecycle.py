@@ -56,17 +56,14 @@ def next_step(
     connection: Connection, namespace_pk: int, embedder_pk: int, held: Held, after_pk: int, until_pk: int
 ) -> Step | None:
     """The next stretch after a row; None past the end. Vectors of notes stay as they are."""
+    own = vectors.keys_after(namespace_pk, embedder_pk).where(V.pk <= until_pk).limit(BATCH).subquery()
     found = connection.execute(
         select(V.pk, V.passage_pk, V.precision, P.event_pk)
+        .join(own, own.c.pk == V.pk)
         .join(schema.passages, P.pk == V.passage_pk)
-        .where(
-            V.namespace_pk == namespace_pk,
-            V.embedder_pk == embedder_pk,
-            V.pk > after_pk,
-            V.pk <= until_pk,
-        )
-        .order_by(V.pk)
-        .limit(BATCH)
+        .where(V.namespace_pk == namespace_pk)
+        .order_by(own.c.pk),
+        {"last": after_pk},
     ).all()
     if not found:
         return None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, type_coerce, update
 from sqlalchemy.types import NullType
 
 from agentmem.contracts import Precision, Vectors
@@ -136,17 +136,28 @@ class Batch(NamedTuple):
     last_data: bytes
 
 
+def keys_after(namespace_pk: int, embedder_pk: int) -> Select[int]:
+    """The keys of a namespace's vectors that were stored after `:last`, in that order."""
+    return (
+        select(V.pk)
+        .where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk > bindparam("last"))
+        .order_by(V.pk)
+    )
+
+
 def after(
     connection: Connection, namespace_pk: int, embedder_pk: int, last_pk: int, dims: int
 ) -> Iterator[Batch]:
     """What was stored after `last_pk`, in order of storing, a batch at a time."""
+    # by keys out of the index: SQLite, which takes every namespace for a large one, would read through all vectors
+    own = keys_after(namespace_pk, embedder_pk).limit(_BATCH).subquery()
     statement = (
         select(V.pk, V.passage_pk, V.precision, _RAW)
-        .where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk)
-        .order_by(V.pk)
-        .limit(_BATCH)
+        .join(own, own.c.pk == V.pk)
+        .where(V.namespace_pk == namespace_pk)
+        .order_by(own.c.pk)
     )
-    while found := connection.execute(statement.where(V.pk > last_pk)).all():
+    while found := connection.execute(statement, {"last": last_pk}).all():
         last_pk = found[-1][0]
         yield _batch(found, dims)
 
@@ -155,9 +166,9 @@ def count_after(
     connection: Connection, namespace_pk: int, embedder_pk: int, last_pk: int, limit: int | None = None
 ) -> int:
     """How many vectors were stored after `last_pk`; no further than one past `limit`."""
-    found = select(V.pk).where(V.namespace_pk == namespace_pk, V.embedder_pk == embedder_pk, V.pk > last_pk)
+    found = keys_after(namespace_pk, embedder_pk)
     counted = (found if limit is None else found.limit(limit + 1)).subquery()
-    return int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(counted), {"last": last_pk}).scalar_one())
 
 
 def sample(

@@ -45,3 +45,23 @@ def test_no_list_of_keys_is_answered_by_reading_through_a_namespace(database: Pa
     assert [
         plan for plan in plans if plan.endswith(("(namespace_pk=?)", "(namespace_pk=? AND embedder_pk=?)"))
     ] == []
+
+
+def test_a_recall_reads_no_vectors_of_other_namespaces(database: Path) -> None:
+    with Memory(database, embedder="hash") as memory:
+        memory.remember([f"thing {n} of many things" for n in range(20)])
+        memory.namespace("another").remember([f"thing {n} of few things" for n in range(20)])
+
+    with Memory(database, embedder="hash") as memory, statements() as seen:
+        memory.recall("thing 7")
+        memory.maintain()
+    lookups = [(statement, parameters) for statement, parameters in seen if "FROM vectors" in statement]
+    with closing(sqlite3.connect(database)) as connection:
+        plans = [
+            step[3]
+            for statement, parameters in lookups
+            for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+    assert any("ix_vectors_scan" in plan for plan in plans)
+    assert [plan for plan in plans if "INTEGER PRIMARY KEY (rowid>" in plan or plan == "SCAN vectors"] == []
