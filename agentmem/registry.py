@@ -59,7 +59,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "coverage": "agentmem.evals.coverage:coverage",
         "gate": "agentmem.evals.gate:gate",
         "kv": "agentmem.evals.kv:kv",
-        "stream": "agentmem.evals.stream:stream",
+        "stream": "agentmem.evals.kv_stream:stream",
     },
 }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from measure import Row, seconds, spread
 
@@ -26,7 +25,7 @@ def rows(data: Path | None, folder: Path) -> Iterator[Row]:
     early = right = asked = 0
     for conversation in load("datasets", "locomo")(data or _SAMPLE).conversations:
         with Memory(folder / f"{conversation.id}.db", embedder="offline") as memory:
-            memory.remember([_message(turn) for turn in conversation.turns])
+            memory.remember([turn.message() for turn in conversation.turns])
             memory.recall("warm up")
             for question in conversation.questions:
                 if question.category not in _ASKED or not question.evidence:
@@ -48,13 +47,3 @@ def rows(data: Path | None, folder: Path) -> Iterator[Row]:
     yield Row("recall, for comparison", "agentmem", spread(plain))
     yield Row("questions with evidence before they are embedded", "agentmem", f"{early} of {asked}")
     yield Row("of these, some of it is what was asked for", "agentmem", f"{right} of {early}")
-
-
-def _message(turn: Any) -> dict[str, Any]:
-    return {
-        "id": turn.id,
-        "name": turn.speaker,
-        "content": turn.content,
-        "at": turn.at,
-        "session": turn.session,
-    }

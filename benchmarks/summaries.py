@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from measure import Row
@@ -34,7 +33,7 @@ def rows(data: Path | None, folder: Path) -> Iterator[Row]:
     answered: dict[tuple[int, float], list[float]] = defaultdict(list)
     for conversation in load("datasets", "locomo")(data or _SAMPLE).conversations:
         with Memory(folder / f"{conversation.id}.db", embedder="offline") as memory:
-            memory.remember([_message(turn) for turn in conversation.turns])
+            memory.remember([turn.message() for turn in conversation.turns])
             summaries = {episode.id: f"{episode.title}: {episode.summary}" for episode in memory.episodes()}
             words = {turn.id: turn.words for turn in conversation.turns}
             for question in conversation.questions:
@@ -55,16 +54,6 @@ def rows(data: Path | None, folder: Path) -> Iterator[Row]:
     for (budget, share), of in quoted.items():
         figures = f"evidence {np.mean(of):.4f}, words of the answer {np.nanmean(answered[budget, share]):.4f}"
         yield Row(f"{budget} tokens, {share:.0%} for summaries", "agentmem", f"{figures}, n {len(of)}")
-
-
-def _message(turn: Any) -> dict[str, Any]:
-    return {
-        "id": turn.id,
-        "name": turn.speaker,
-        "content": turn.content,
-        "at": turn.at,
-        "session": turn.session,
-    }
 
 
 def _found(memory: Memory, text: str) -> list[tuple[Candidate, str]]:

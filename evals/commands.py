@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agentmem.embed import choose_embedder
 from agentmem.errors import InvalidInputError
@@ -19,6 +18,7 @@ from agentmem.tokens import as_tokenizer
 from . import locomo as locomo_data
 from . import report, summary
 from .machine import describe, peak_memory_mib
+from .progress import progress
 from .run import Answered, Run
 from .show import show_answers
 from .systems import DEFAULT, PEERS, SYSTEMS
@@ -102,13 +102,9 @@ def _evaluate(
     run = Run(dataset, systems, model, tokenizer)
     answers: list[Answered] = []
     partial = False
-    with (folder / "questions.jsonl").open("w", encoding="utf-8") as lines, _bar() as bar:
-        task = bar.add_task("", total=None)
+    with (folder / "questions.jsonl").open("w", encoding="utf-8") as lines, progress() as tell:
         try:
-            for answered in run.answers(
-                limit,
-                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-            ):
+            for answered in run.answers(limit, tell):
                 answers.extend(answered)
                 lines.writelines(
                     json.dumps(answer.as_json(), ensure_ascii=False) + "\n" for answer in answered
@@ -132,17 +128,6 @@ def _evaluate(
     (folder / "summary.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     report.write(result, folder / "report.html")
     return result
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _print(result: dict[str, Any], folder: Path, groups: Sequence[str]) -> None:

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from agentmem.embed import choose_embedder
-from agentmem.errors import InvalidInputError
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import PRIORS, Combiner
 from agentmem.read.pack import Context, enough
@@ -25,8 +23,9 @@ from agentmem.tokens import as_tokenizer
 
 from . import locomo as locomo_data
 from . import metrics
-from .folds import ANSWERABLE, fitted, halves
+from .folds import ANSWERABLE, divisible, fitted, halves
 from .lessons import Lesson, lessons
+from .progress import progress
 from .task import Dataset
 
 COVERAGES = (1.0, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9)
@@ -41,19 +40,10 @@ def coverage(data: Path | None, embedder: str | None, splits: int, as_json: bool
         EvalDataError: the data is absent or not in LoCoMo's format.
         InvalidInputError: fewer than two conversations, so nothing can be held out.
     """
-    dataset = locomo_data.load(data)
-    if len(dataset.conversations) < 2:
-        raise InvalidInputError(
-            f"{dataset.source} holds one conversation; cross-validation needs two or more"
-        )
+    dataset = divisible(locomo_data.load(data))
     model = choose_embedder(embedder)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        learned = lessons(
-            dataset,
-            model,
-            lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-        )
+    with progress() as tell:
+        learned = lessons(dataset, model, tell)
     rows = held_out(dataset, learned, splits)
     if as_json:
         print(json.dumps({"embedder": model.name, "rows": rows}))

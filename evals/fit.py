@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from agentmem.contracts import Embedder
 from agentmem.embed import choose_embedder
-from agentmem.errors import InvalidInputError
 from agentmem.read.combine import PRIORS, Combiner
 from agentmem.read.features import Ability
 
 from . import gating
 from . import locomo as locomo_data
 from .ablate import ablation, table
-from .folds import COLUMNS, LEAST, RIDGE, Figures, cross_validated, fitted
+from .folds import COLUMNS, LEAST, RIDGE, Figures, cross_validated, divisible, fitted
 from .lessons import Lesson, lessons
+from .progress import progress
 from .reliability import plot_reliability
 from .task import CATEGORIES, Dataset
 
@@ -50,11 +49,7 @@ def fit(
         EvalDataError: the data is absent or not in LoCoMo's format.
         InvalidInputError: fewer than two conversations, so nothing can be held out.
     """
-    dataset = locomo_data.load(data)
-    if len(dataset.conversations) < 2:
-        raise InvalidInputError(
-            f"{dataset.source} holds one conversation; cross-validation needs two or more"
-        )
+    dataset = divisible(locomo_data.load(data))
     console = Console(stderr=as_json)
     sets: dict[str, dict[str, Any]] = {}
     plots: dict[str, gating.Judged] = {}
@@ -98,15 +93,8 @@ def _models(embedder: str | None) -> Iterator[tuple[tuple[Ability, ...], Embedde
 
 
 def _learn(dataset: Dataset, model: Embedder) -> list[Lesson]:
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        return lessons(
-            dataset,
-            model,
-            lambda what, done, total: bar.update(
-                task, description=f"{what} {model.name}", completed=done, total=total
-            ),
-        )
+    with progress() as tell:
+        return lessons(dataset, model, lambda what, done, total: tell(f"{what} {model.name}", done, total))
 
 
 def _names(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentmem.contracts import StoredPassage, Tokenizer
+from agentmem.errors import InvalidInputError
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import Combiner
 from agentmem.read.pack import pack
@@ -76,6 +77,19 @@ def cross_validated(
         group: {name: float(np.mean([row[name] for row in found])) for name in columns}
         for group, found in rows.items()
     }
+
+
+def divisible(dataset: Dataset) -> Dataset:
+    """The dataset, where some of its conversations can be held out.
+
+    Raises:
+        InvalidInputError: fewer than two conversations.
+    """
+    if len(dataset.conversations) < 2:
+        raise InvalidInputError(
+            f"{dataset.source} holds one conversation; cross-validation needs two or more"
+        )
+    return dataset
 
 
 def halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from agentmem.embed import choose_embedder
 
 from . import needs, scoping
 from .commands import dataset_of
+from .progress import progress
 
 
 def gate(data: Path | None, sample: bool, out: Path | None, embedder: str | None, as_json: bool) -> int:
@@ -33,13 +33,8 @@ def gate(data: Path | None, sample: bool, out: Path | None, embedder: str | None
     if out is not None:
         write(out, fitted, small_talk)
         console.print(f"weights: {out}")
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        tiers = scoping.judge(
-            dataset,
-            model,
-            lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-        )
+    with progress() as tell:
+        tiers = scoping.judge(dataset, model, tell)
     figures = {"embedder": model.name, "data": dataset.name, "small_talk": small_talk, "tiers": tiers}
     if as_json:
         print(json.dumps(figures))

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agentmem.errors import InvalidInputError, MissingExtraError
 
 from .kv_show import TABLES, plot_needles
 from .machine import describe, peak_memory_mib
+from .progress import progress
 
 EPISODES = "episodes at 4 bits"
 PARTS = ("needles", "episodes", "distances", "widths", "loading", "exact")
@@ -66,13 +66,12 @@ def _rows(plan: Plan) -> Iterator[tuple[str, Row]]:
         model = recaller.model()
     except ModuleNotFoundError as error:
         raise MissingExtraError("agentmem eval kv", "kv") from error
-    with _bar() as bar:
-        task = bar.add_task("", total=None)
+    with progress() as tell:
         for part in plan.parts:
             steps, rows = MAKERS[part](model, plan)
-            bar.update(task, description=part, completed=0, total=steps)
-            for row in rows:
-                bar.advance(task)
+            tell(part, 0, steps)
+            for done, row in enumerate(rows, 1):
+                tell(part, done, steps)
                 yield part, row
 
 
@@ -150,17 +149,6 @@ MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
     "loading": _loading,
     "exact": _exact,
 }
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _print(result: dict[str, Any]) -> None:

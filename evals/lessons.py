@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -22,9 +22,9 @@ from agentmem.read.gate import alike
 from agentmem.read.gather import Gathered
 from agentmem.read.request import ALL_TIERS
 
+from .progress import Tell
 from .task import Conversation, Dataset, Question
 
-Progress = Callable[[str, int, int], None]
 _USEFUL = 200
 # questions taken of each other conversation
 _STRANGERS = 10
@@ -50,12 +50,12 @@ class Lesson:
         return np.stack([self.columns[name] for name in names], axis=1)
 
 
-def lessons(dataset: Dataset, embedder: Embedder, progress: Progress) -> list[Lesson]:
+def lessons(dataset: Dataset, embedder: Embedder, tell: Tell) -> list[Lesson]:
     """A lesson for every question with evidence, and for some of other conversations, which have none here."""
     return [
         lesson
         for conversation in dataset.conversations
-        for lesson in _of(conversation, strangers(dataset, conversation), embedder, progress)
+        for lesson in _of(conversation, strangers(dataset, conversation), embedder, tell)
     ]
 
 
@@ -81,7 +81,7 @@ def _renamed(question: Question, names: dict[str, str]) -> Question:
 
 
 def _of(
-    conversation: Conversation, foreign: list[Question], embedder: Embedder, progress: Progress
+    conversation: Conversation, foreign: list[Question], embedder: Embedder, tell: Tell
 ) -> Iterator[Lesson]:
     with (
         tempfile.TemporaryDirectory(prefix="agentmem-fit-") as folder,
@@ -96,7 +96,7 @@ def _of(
         recaller = memory.core.wiring.recaller
         questions = [*(question for question in conversation.questions if question.evidence), *foreign]
         for place, question in enumerate(questions):
-            progress(conversation.id, place, len(questions))
+            tell(conversation.id, place, len(questions))
             asked = recaller.ask(question.text, None)
             gathered = recaller.gather(memory.current_namespace, asked, None, ALL_TIERS, _USEFUL)
             pool, columns = recaller.weighable(memory.current_namespace, asked, gathered.head)

@@ -7,7 +7,7 @@ cut short still compares them on the same questions.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,10 @@ from agentmem.errors import PeerUnavailableError
 
 from . import metrics
 from .misses import miss
+from .progress import Tell
 from .systems import DEPTH, SYSTEMS, System
 from .task import Conversation, Dataset, Packed, Question
 
-Progress = Callable[[str, int, int], None]
 # first, so that what is timed is a question that the store has not just answered
 _TIMED_BUDGET = 1000
 
@@ -88,7 +88,7 @@ class Run:
         self._tokenizer = tokenizer
         self.costs = {name: Costs() for name in systems}
 
-    def answers(self, limit: int | None, progress: Progress) -> Iterator[list[Answered]]:
+    def answers(self, limit: int | None, tell: Tell) -> Iterator[list[Answered]]:
         """For every question with evidence (the first `limit` of each conversation), what each system found."""
         chosen = [
             (conversation, [question for question in conversation.questions if question.evidence][:limit])
@@ -100,15 +100,15 @@ class Run:
             with ExitStack() as stack:
                 opened: dict[str, System] = {}
                 for name in self._systems:
-                    progress(f"{conversation.id}: {name} takes it in", done, total)
+                    tell(f"{conversation.id}: {name} takes it in", done, total)
                     if (system := self._ingested(name, conversation, stack)) is not None:
                         opened[name] = system
                 held = {name: system.stored() for name, system in opened.items()}
                 for question in questions:
-                    progress(f"{conversation.id}: asking", done, total)
+                    tell(f"{conversation.id}: asking", done, total)
                     yield self._ask(opened, held, conversation, question)
                     done += 1
-                progress(f"{conversation.id}: done", done, total)
+                tell(f"{conversation.id}: done", done, total)
 
     def _ingested(self, name: str, conversation: Conversation, stack: ExitStack) -> System | None:
         """The system holding the conversation; None where it cannot be run."""

@@ -19,9 +19,9 @@ from agentmem.memory import Memory
 from agentmem.types import Recall
 
 from . import gating, metrics, needs
-from .task import Conversation, Dataset, Question, Turn
+from .progress import Tell
+from .task import Conversation, Dataset, Question
 
-Progress = Callable[[str, int, int], None]
 _BUDGET = 1000
 _K = 10
 # asked so many turns after its evidence
@@ -42,12 +42,12 @@ class Asked:
     tokens: tuple[int, int]
 
 
-def judge(dataset: Dataset, embedder: Embedder, progress: Progress) -> dict[str, Any]:
+def judge(dataset: Dataset, embedder: Embedder, tell: Tell) -> dict[str, Any]:
     """Figures for questions asked soon and at the end, and for lines anchored in the present and in the past."""
     found: list[Asked] = []
     anchored: dict[str, list[bool]] = {"present": [], "past": []}
     for place, conversation in enumerate(dataset.conversations):
-        progress(conversation.id, place, len(dataset.conversations))
+        tell(conversation.id, place, len(dataset.conversations))
         with (
             tempfile.TemporaryDirectory(prefix="agentmem-gate-") as folder,
             Memory(Path(folder, "memory.db"), embedder=embedder) as memory,
@@ -90,21 +90,11 @@ def _soon(memory: Memory, conversation: Conversation) -> Iterator[Asked]:
             waiting.setdefault(min(place[question.evidence[0]] + _SOON, len(place) - 1), []).append(question)
     done = 0
     for until in sorted(waiting):
-        memory.remember([_message(turn) for turn in conversation.turns[done : until + 1]])
+        memory.remember([turn.message() for turn in conversation.turns[done : until + 1]])
         done = until + 1
         for question in waiting[until]:
             yield _ask(memory, conversation, question, soon=True)
-    memory.remember([_message(turn) for turn in conversation.turns[done:]])
-
-
-def _message(turn: Turn) -> dict[str, object]:
-    return {
-        "id": turn.id,
-        "name": turn.speaker,
-        "content": turn.content,
-        "at": turn.at,
-        "session": turn.session,
-    }
+    memory.remember([turn.message() for turn in conversation.turns[done:]])
 
 
 def _ask(memory: Memory, conversation: Conversation, question: Question, *, soon: bool) -> Asked:

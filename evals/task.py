@@ -29,6 +29,16 @@ class Turn:
     words: str
     content: str
 
+    def message(self) -> dict[str, object]:
+        """As `Memory.remember` takes it."""
+        return {
+            "id": self.id,
+            "name": self.speaker,
+            "content": self.content,
+            "at": self.at,
+            "session": self.session,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

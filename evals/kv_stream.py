@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agentmem.errors import InvalidInputError, MissingExtraError
 
+from .kv_streamed import SINKS, Streamed
 from .machine import describe, memory_mib, peak_memory_mib
+from .progress import Tell, progress
 from .recaller_text import facts, sentence
-from .streamed import SINKS, Streamed
 
 SEED, CALL = 17, 64
 EVERY_EPISODE = 4
@@ -77,9 +77,9 @@ def stream(tokens: int, budget: int, reach: int, store: Path | None, plot: Path 
             f"budget is {budget} and reach {reach}: the budget must be over {SINKS} and the reach at least {CALL} more"
         )
     plan = Plan(tokens, budget, reach)
-    with ExitStack() as stack, _bar() as bar:
+    with ExitStack() as stack, progress() as tell:
         where = store or Path(stack.enter_context(TemporaryDirectory()), "stream.db")
-        found, partial = _run(plan, where, bar)
+        found, partial = _run(plan, where, tell)
     result = {
         "arguments": asdict(plan),
         "partial": partial,
@@ -98,15 +98,14 @@ def stream(tokens: int, budget: int, reach: int, store: Path | None, plot: Path 
     return 130 if partial else 0
 
 
-def _run(plan: Plan, store: Path, bar: Progress) -> tuple[Streamed, bool]:
+def _run(plan: Plan, store: Path, tell: Tell) -> tuple[Streamed, bool]:
     try:
-        from .stream_run import Run
+        from .kv_stream_run import Run
     except ModuleNotFoundError as error:
         raise MissingExtraError("agentmem eval stream", "kv") from error
     partial, began = False, time.perf_counter()
     with Run(plan.budget, plan.reach, store) as run:
         told: list[tuple[int, int]] = []
-        task = bar.add_task("reading", total=plan.tokens)
         step = max(1, plan.tokens // MARKS)
         try:
             for number, (ids, now) in enumerate(calls(plan)):
@@ -116,14 +115,13 @@ def _run(plan: Plan, store: Path, bar: Progress) -> tuple[Streamed, bool]:
                     run.remember()
                 if run.found.tokens // step > len(run.found.curve) - 1:
                     run.found.curve.append(run.mark(memory_mib()))
-                bar.update(task, completed=run.found.tokens)
+                tell("reading", run.found.tokens, plan.tokens)
         except KeyboardInterrupt:
             partial = True
         run.remember()
-        bar.update(task, description="asking", completed=0, total=len(told))
-        for name, thing in told:
+        for asked, (name, thing) in enumerate(told):
+            tell("asking", asked, len(told))
             run.ask(name, thing)
-            bar.advance(task)
         run.found.seconds = time.perf_counter() - began
         return run.found, partial
 
@@ -141,17 +139,6 @@ def plot_curve(found: Streamed, path: Path) -> None:
     other.plot(read, [mark["process_mib"] for mark in found.curve], color="0.6", label="process, MiB")
     other.set(ylabel="process, MiB (grey)", ylim=(0, None))
     figure.savefig(path)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _print(plan: Plan, found: Streamed, partial: bool) -> None:

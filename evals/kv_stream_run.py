@@ -15,8 +15,8 @@ from agentmem.kv import KVMemory, attach, policies
 from agentmem.kv.attachment import measured
 
 from . import recaller
+from .kv_streamed import SINKS, Streamed
 from .recaller_text import ID, START, text
-from .streamed import SINKS, Streamed
 
 RECALLED_TOKENS = 256
 

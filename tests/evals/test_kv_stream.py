@@ -12,8 +12,8 @@ pytest.importorskip(
     "transformers", reason="in-model memory needs agentmem[kv]: transformers is not installed"
 )
 
-from agentmem.evals.stream import Plan, calls
-from agentmem.evals.streamed import Streamed
+from agentmem.evals.kv_stream import Plan, calls
+from agentmem.evals.kv_streamed import Streamed
 
 from agentmem import Memory
 from agentmem.cli.app import main
