@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from agentmem.core import Core, Wiring, open_store, restore
 from agentmem.embed import choose_embedder
 from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.errors import InvalidInputError
+from agentmem.ids import new_id
 from agentmem.keys import Key
 from agentmem.latents import LatentStore
 from agentmem.llm import as_llm
@@ -207,7 +207,7 @@ class Memory(Recalling, Upkeep):
         if not 0.0 <= confidence <= 1.0:
             raise InvalidInputError(f"confidence is between 0 and 1, not {confidence}")
         note = Note(
-            id=id or uuid.uuid4().hex,
+            id=id or new_id(),
             namespace=self._namespace,
             kind=kind,
             text=checked.content,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from agentmem.clock import to_micros
 from agentmem.contracts import PreparedEvent, Vectors
 from agentmem.errors import DuplicateIdError
 from agentmem.faults import point
+from agentmem.ids import new_id
 from agentmem.types import Event, Namespace
 
 from . import lexical, namespaces, pieces, schema, vectors
@@ -27,7 +27,7 @@ P = schema.passages.c
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 _BY_ID = select(E.id, E.content_hash).where(E.namespace_pk == bindparam("namespace"), E.id.in_(_WANTED))
 _BY_HASH = select(E.content_hash, E.id).where(
-    E.namespace_pk == bindparam("namespace"), E.content_hash.in_(_WANTED)
+    E.namespace_pk == bindparam("namespace"), E.content_hash.in_(_WANTED), schema.MADE_HERE
 )
 _NOTES = select(M.id).where(M.namespace_pk == bindparam("namespace"), M.id.in_(_WANTED)).limit(1)
 _EVENT_COLUMNS = (
@@ -89,7 +89,7 @@ def append(
         if old is not None:
             outcome.append((old, False))
             continue
-        identity = identity or uuid.uuid4().hex
+        identity = identity or new_id()
         fresh[identity] = item
         if item.event.id is None:
             by_hash[item.content_hash] = identity

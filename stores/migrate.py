@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from agentmem.errors import NewerSchemaError
 
-HEAD = "0007"
+HEAD = "0008"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

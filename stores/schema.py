@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -29,6 +30,9 @@ STORE_ID = "store_id"
 
 # SQLite gives only INTEGER primary keys the rowid's speed and AUTOINCREMENT's promise of no reuse
 _Key = BigInteger().with_variant(Integer, "sqlite")
+
+# of an id: whether it may be one of `agentmem.ids`. Written out, as an index on such rows is used for nothing else
+MADE_HERE = text("length(id) = 32")
 
 meta = Table(
     "meta",
@@ -73,7 +77,10 @@ events = Table(
     Column("metadata", JSON, nullable=False),
     UniqueConstraint("namespace_pk", "id"),
     UniqueConstraint("namespace_pk", "seq"),
-    Index("ix_events_hash", "namespace_pk", "content_hash"),
+    # only what came without an id is known by its hash
+    Index(
+        "ix_events_hash", "namespace_pk", "content_hash", sqlite_where=MADE_HERE, postgresql_where=MADE_HERE
+    ),
     Index("ix_events_session", "namespace_pk", "session", "seq"),
     sqlite_autoincrement=True,
 )

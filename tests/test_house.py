@@ -23,7 +23,7 @@ WING_PATH = re.compile(rf"agentmem\.(?:{'|'.join(WINGS)})\.\w+(?:\.\w+)*(?::\w+)
 # lower layers first; a layer imports itself and what is below it
 LAYERS = (
     {"errors", "faults"},
-    {"clock", "types", "latents", "quote"},
+    {"clock", "ids", "types", "latents", "quote"},
     {"contracts", "registry", "config", "keys", "llm", "retention", "terms", "tokens", "versions", "items"},
     {"embed", "write", "read", "kv"},
     {

@@ -65,3 +65,23 @@ def test_a_recall_reads_no_vectors_of_other_namespaces(database: Path) -> None:
 
     assert any("ix_vectors_scan" in plan for plan in plans)
     assert [plan for plan in plans if "INTEGER PRIMARY KEY (rowid>" in plan or plan == "SCAN vectors"] == []
+
+
+def test_messages_without_an_id_are_known_by_an_index_of_their_own(database: Path) -> None:
+    with Memory(database, embedder="hash") as memory, statements() as seen:
+        memory.remember([{"id": f"m{n}", "content": f"thing {n}"} for n in range(5)])
+        memory.remember(["thing without an id", "another"])
+    by_hash = [asked for asked in seen if "content_hash IN" in asked[0]]
+    with closing(sqlite3.connect(database)) as connection:
+        plans = [
+            step[3]
+            for asked in by_hash
+            for step in connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1])
+        ]
+        indexed = connection.execute(
+            "SELECT count(*) FROM events INDEXED BY ix_events_hash WHERE length(id) = 32"
+        ).fetchone()
+
+    assert plans
+    assert all("ix_events_hash (namespace_pk=? AND content_hash=?)" in plan for plan in plans)
+    assert indexed == (2,)
