@@ -149,9 +149,17 @@ def late_weights(near: Vectors) -> Column:
 def words(asked: Asked, pool: Pool) -> Columns:
     """Terms shared: BM25 in three views, and the share of the question's weight that is covered."""
     names = {term for name in _named(asked, pool) for term in lexis.terms_of(name)}
-    about = tuple(term for term in dict.fromkeys(asked.terms) if term not in names)
-    said = lexis.Matches(about, [view.said for view in pool.views])
-    indexed = lexis.Matches(tuple(dict.fromkeys(asked.terms)), [view.indexed for view in pool.views])
+    wanted = list(dict.fromkeys(asked.terms))
+    about = [place for place, term in enumerate(wanted) if term not in names]
+    counts = lexis.occurrences(wanted, [view.said for view in pool.views])
+    lengths = np.array([len(view.said) for view in pool.views], dtype=np.float64)
+    said = lexis.Matches(counts[:, about], lengths)
+    headers = {header: place for place, header in enumerate({view.header: None for view in pool.views})}
+    header = [headers[view.header] for view in pool.views]
+    indexed = lexis.Matches(
+        counts + lexis.occurrences(wanted, list(headers))[header],
+        lengths + np.array([len(words) for words in headers])[header],
+    )
     there = said.present
     after_question = np.maximum(there, _shifted_rows(there, _questions(pool)))
     before = np.maximum(there, _shifted_rows(there, pool.before))

@@ -6,7 +6,7 @@ looks closer. Axes: `N` passages, `Q` distinct terms of the question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,33 +18,27 @@ K1 = 1.2
 B = 0.75
 
 
-# how often each term occurs in a text
-Bag = Mapping[str, int]
-
-
-def bag(words: Sequence[str], more_than: Bag | None = None) -> dict[str, int]:
-    """The bag of these terms, and of those of another."""
-    # a plain dict: a `Counter` answers for what it lacks, slowly
-    counts = dict(more_than or {})
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
+def occurrences(wanted: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """How often each of these distinct terms occurs in each text, `[N, Q]`."""
+    counts = np.zeros((len(texts), len(wanted)))
+    places = {term: place for place, term in enumerate(wanted)}
+    sought = frozenset(places)
+    for row, words in enumerate(texts):
+        # most terms are in few passages
+        for term in sought.intersection(words):
+            counts[row, places[term]] = words.count(term)
     return counts
 
 
 class Matches:
-    """How often each term of a question occurs in each passage."""
+    """How often each term of a question occurs in each passage `[N, Q]`, and how many terms each has `[N]`."""
 
-    def __init__(self, wanted: Sequence[str], bags: Sequence[Bag]) -> None:
-        self.counts = np.zeros((len(bags), len(wanted)))
-        places = {term: place for place, term in enumerate(wanted)}
-        for row, counts in enumerate(bags):
-            # most terms are in few passages
-            for term in places.keys() & counts.keys():
-                self.counts[row, places[term]] = counts[term]
-        self.present = (self.counts > 0).astype(np.float64)
-        self._lengths = np.array([sum(counts.values()) for counts in bags], dtype=np.float64)
+    def __init__(self, counts: NDArray[np.float64], lengths: NDArray[np.float64]) -> None:
+        self.counts = counts
+        self.present = (counts > 0).astype(np.float64)
+        self._lengths = lengths
         found = self.present.sum(axis=0)
-        self._rarity = np.log1p((len(bags) - found + 0.5) / (found + 0.5))
+        self._rarity = np.log1p((len(counts) - found + 0.5) / (found + 0.5))
 
     def bm25(self, also: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """BM25 `[N]`; with `also` `[N]` each passage is read together with the one at that place, if it is not -1."""

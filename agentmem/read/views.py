@@ -9,26 +9,30 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentmem.clock import day_text
 from agentmem.contracts import StoredPassage
 from agentmem.read.candidates import saying
-from agentmem.read.lexis import Bag, bag
-from agentmem.terms import terms
+from agentmem.terms import terms, terms_once
 
-# in lower case, as ASCII is found in a third of the time that ignoring case takes
+_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _TIMES = (
     r"\b(?:yesterday|today|tonight|tomorrow|(?:last|next|this) (?:week|month|year|night|morning|weekend|summer|fall|"
-    r"autumn|winter|spring|\w+day)|(?:days?|weeks?|months?|years?) ago|recently|since|just|monday|tuesday|wednesday|"
-    r"thursday|friday|saturday|sunday|january|february|march|april|may|june|july|august|september|october|"
-    r"november|december|(?:19|20)\d\d)\b"
+    r"autumn|winter|spring|\w+day)|(?:days?|weeks?|months?|years?) ago|recently|since|just|"
+    rf"{_DAYS}|{_MONTHS}|(?:19|20)\d\d)\b"
 )
-_NUMBER = r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|once|twice|couple|several)\b"
+_NUMBERS = "two|three|four|five|six|seven|eight|nine|ten|once|twice|couple|several"
+_NUMBER = rf"\d|\b(?:{_NUMBERS})\b"
+_NUMBER_WORDS = frozenset(_NUMBERS.split("|"))
+# each time told has one of these, or a digit
+_TIME_CLUES = "yesterday|today|tonight|tomorrow|last|next|this|day|days|week|weeks|month|months|year|years"
+_TIME_WORDS = frozenset(f"{_TIME_CLUES}|recently|since|just|{_DAYS}|{_MONTHS}".split("|"))
+# in lower case, as ASCII is found in a third of the time that ignoring case takes
 _LOWER_TIMES, _ANY_TIMES = re.compile(_TIMES), re.compile(_TIMES, re.IGNORECASE)
 _LOWER_NUMBER, _ANY_NUMBER = re.compile(_NUMBER), re.compile(_NUMBER, re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 # led by the letters that may begin a match, which the engine skips to: not inside a word, nor the first of a sentence
 _NAME = re.compile(r"[A-Z](?<!\w.)(?<![.!?] .)(?<!^.)[a-z]+")
 _SELF = re.compile(r"\b(?:I|my|we|our|me|My|We|Our)\b")
@@ -37,12 +41,12 @@ _IMAGE = "[image: "
 _KEEP = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A passage as the features see it. Counts are capped where more says nothing."""
+class View(NamedTuple):
+    """A passage as the features see it: terms of what is said, and of who said it when. Counts are capped where more
+    says nothing."""
 
-    said: Bag
-    indexed: Bag
+    said: tuple[str, ...]
+    header: tuple[str, ...]
     lower: str
     saying: str
     words: int
@@ -56,51 +60,48 @@ class View:
     oneself: int
 
 
-_rest = attrgetter(*View.__slots__[2:])
-
-
 def view(passage: StoredPassage) -> View:
     """The view of one passage."""
     text = passage.text
-    said = bag(terms(text))
     words = text.partition(_IMAGE)[0]
-    lower = text.casefold()
+    lower, says = text.casefold(), saying(text)
     if text.isascii():
-        times, number, caseless = _LOWER_TIMES, _LOWER_NUMBER, lower[: len(words)]
+        times, numbers = _in_ascii(lower, says) if len(words) == len(text) else _in_lower(lower[: len(words)])
     else:
-        times, number, caseless = _ANY_TIMES, _ANY_NUMBER, words
+        times, numbers = len(_ANY_TIMES.findall(words)), _ANY_NUMBER.search(words) is not None
     return View(
-        said=said,
-        indexed=bag(terms(f"{passage.speaker or ''} {day_text(passage.at)}"), more_than=said),
+        said=terms_once(text),
+        header=terms(f"{passage.speaker or ''} {day_text(passage.at)}"),
         lower=lower,
-        saying=saying(text),
+        saying=says,
         words=len(text.split()),
         asks=words.rstrip().endswith("?"),
         asks_inside="?" in words,
-        shows=_IMAGE in text,
-        times=min(len(times.findall(caseless)), 3),
-        numbers=number.search(caseless) is not None,
+        shows=len(words) < len(text),
+        times=min(times, 3),
+        numbers=numbers,
         names=min(len(_NAME.findall(words)), 5),
         quotes=_QUOTED.search(words) is not None,
         oneself=min(len(_SELF.findall(words)), 4),
     )
 
 
+def _in_lower(text: str) -> tuple[int, bool]:
+    """How many times ASCII in lower case tells, and whether a number."""
+    return len(_LOWER_TIMES.findall(text)), _LOWER_NUMBER.search(text) is not None
+
+
+def _in_ascii(text: str, says: str) -> tuple[int, bool]:
+    """The same, looking first whether any of its words may be one: most texts have none."""
+    words = says.split()
+    digits = _DIGIT.search(text) is not None
+    times = len(_LOWER_TIMES.findall(text)) if digits or not _TIME_WORDS.isdisjoint(words) else 0
+    return times, digits or not _NUMBER_WORDS.isdisjoint(words)
+
+
 # the owner, then a view laid out flat. The garbage collector lets go of tuples of strings and numbers, and would stop
 # a recall for a tenth of a second to look into twenty thousand views
 _Packed = tuple[Any, ...]
-
-
-def _packed(owner_id: str, made: View) -> _Packed:
-    said, indexed = made.said, made.indexed
-    return owner_id, tuple(said), tuple(said.values()), tuple(indexed), tuple(indexed.values()), *_rest(made)
-
-
-def _unpacked(packed: _Packed) -> View:
-    _, said, said_often, indexed, indexed_often, *rest = packed
-    return View(
-        dict(zip(said, said_often, strict=True)), dict(zip(indexed, indexed_often, strict=True)), *rest
-    )
 
 
 class Views:
@@ -130,11 +131,11 @@ class Views:
         if kept is None or kept[0] != passage.owner_id:
             return None
         self._kept.move_to_end(passage.key)
-        return _unpacked(kept)
+        return View._make(kept[1:])
 
     def _keep(self, passages: Sequence[StoredPassage], views: Sequence[View]) -> None:
         for passage, made in zip(passages, views, strict=True):
-            self._kept[passage.key] = _packed(passage.owner_id, made)
+            self._kept[passage.key] = (passage.owner_id, *made)
             self._kept.move_to_end(passage.key)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
