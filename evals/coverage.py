@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,12 +66,7 @@ def held_out(dataset: Dataset, learned: Sequence[Lesson], splits: int) -> list[R
                 continue
             unseen = dict(zip(names, weights[lesson.conversation not in half], strict=True))
             scores = Combiner("words", unseen).score(lesson.columns)
-            ranked, _ = fold(
-                [
-                    replace(entry, source_ids=list(entry.source_ids))
-                    for entry in in_order(lesson.gathered, scores)
-                ]
-            )
+            ranked, _ = fold(in_order(lesson.gathered, scores))
             wanted = [words[lesson.conversation, id_] for id_ in lesson.question.evidence]
             for share, of in found.items():
                 of.append(_packed(ranked[: enough(ranked, share)], lesson.asked.analysis.broad, wanted))

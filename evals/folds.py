@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -106,8 +105,7 @@ def _scores(
     tokenizer: Tokenizer,
     columns: tuple[str, ...],
 ) -> dict[str, float]:
-    # folding adds to a candidate's sources, and a lesson is ranked many times
-    folded, _ = fold([replace(entry, source_ids=list(entry.source_ids)) for entry in ranked])
+    folded, _ = fold(ranked)
     ids = list(dict.fromkeys(id_ for entry in folded for id_ in entry.source_ids))
     evidence = lesson.question.evidence
     wanted = [words[lesson.conversation, id_] for id_ in evidence]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -23,11 +23,16 @@ class Candidate:
     passage: StoredPassage
     score: float
     ranks: Mapping[str, int]
-    source_ids: list[str] = field(default_factory=list)
+    source_ids: tuple[str, ...] = ()
 
     def scored(self, score: float) -> Candidate:
         """The same with another score."""
         return Candidate(self.passage, score, self.ranks, self.source_ids)
+
+    def sourced(self, also: Sequence[str]) -> Candidate:
+        """The same resting on these events, too."""
+        together = tuple(dict.fromkeys([*self.source_ids, *also]))
+        return Candidate(self.passage, self.score, self.ranks, together)
 
 
 def visible(
@@ -42,7 +47,7 @@ def visible(
         passage = passages.get(entry.passage)
         if passage is None or not _holds(passage, at, now):
             continue
-        found.append(Candidate(passage, entry.score, entry.ranks, list(passage.source_ids)))
+        found.append(Candidate(passage, entry.score, entry.ranks, passage.source_ids))
     return found
 
 
@@ -74,7 +79,7 @@ def fold(
         says = known.get(passage.key) or saying(passage.text)
         first = kept.setdefault((passage.speaker, says), candidate)
         if first is not candidate:
-            first.source_ids.extend(id_ for id_ in candidate.source_ids if id_ not in first.source_ids)
+            kept[passage.speaker, says] = first.sourced(candidate.source_ids)
     return list(kept.values()), len(candidates) - len(kept)
 
 
@@ -94,7 +99,7 @@ def with_neighbours(
     return [
         *candidates,
         *(
-            Candidate(passage, 0.0, {"neighbour": 1}, list(passage.source_ids))
+            Candidate(passage, 0.0, {"neighbour": 1}, passage.source_ids)
             for passage in near
             if passage.key not in known and (at is None or passage.at <= at)
         ),

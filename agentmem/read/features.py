@@ -151,15 +151,13 @@ def words(asked: Asked, pool: Pool) -> Columns:
     names = {term for name in _named(asked, pool) for term in lexis.terms_of(name)}
     wanted = list(dict.fromkeys(asked.terms))
     about = [place for place, term in enumerate(wanted) if term not in names]
-    counts = lexis.occurrences(wanted, [view.said for view in pool.views])
-    lengths = np.array([len(view.said) for view in pool.views], dtype=np.float64)
+    counts, lengths = lexis.occurrences(wanted, [view.said for view in pool.views])
     said = lexis.Matches(counts[:, about], lengths)
+    # a pool has few speakers and days
     headers = {header: place for place, header in enumerate({view.header: None for view in pool.views})}
-    header = [headers[view.header] for view in pool.views]
-    indexed = lexis.Matches(
-        counts + lexis.occurrences(wanted, list(headers))[header],
-        lengths + np.array([len(words) for words in headers])[header],
-    )
+    of = [headers[view.header] for view in pool.views]
+    in_headers, header_lengths = lexis.occurrences(wanted, list(headers))
+    indexed = lexis.Matches(counts + in_headers[of], lengths + header_lengths[of])
     there = said.present
     after_question = np.maximum(there, _shifted_rows(there, _questions(pool)))
     before = np.maximum(there, _shifted_rows(there, pool.before))

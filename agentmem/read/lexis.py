@@ -18,16 +18,20 @@ K1 = 1.2
 B = 0.75
 
 
-def occurrences(wanted: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """How often each of these distinct terms occurs in each text, `[N, Q]`."""
-    counts = np.zeros((len(texts), len(wanted)))
+def occurrences(
+    wanted: Sequence[str], texts: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How often each of these distinct terms occurs in each text of terms `[N, Q]`, and how many terms it has `[N]`."""
+    counts, lengths = np.zeros((len(texts), len(wanted))), np.zeros(len(texts))
     places = {term: place for place, term in enumerate(wanted)}
     sought = frozenset(places)
-    for row, words in enumerate(texts):
+    for row, text in enumerate(texts):
+        words = text.split()
+        lengths[row] = len(words)
         # most terms are in few passages
         for term in sought.intersection(words):
             counts[row, places[term]] = words.count(term)
-    return counts
+    return counts, lengths
 
 
 class Matches:

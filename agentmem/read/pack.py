@@ -221,7 +221,7 @@ def _item(candidate: Candidate, tokens: int, tier: Tier) -> RecalledItem:
         tier=tier,
         kind=passage.kind,
         score=candidate.score,
-        source_ids=tuple(candidate.source_ids),
+        source_ids=candidate.source_ids,
         at=passage.at,
         tokens=tokens,
         span=passage.span,

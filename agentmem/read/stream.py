@@ -117,8 +117,7 @@ def _best_first(early: Taken, late: Taken, ranked: Sequence[Candidate]) -> Taken
 
 def _as_ranked(early: Candidate, ranked: Candidate) -> Candidate:
     """What went out early, as it is judged with all that is known."""
-    sources = list(dict.fromkeys([*early.source_ids, *ranked.source_ids]))
-    return Candidate(early.passage, ranked.score, ranked.ranks, sources)
+    return Candidate(early.passage, ranked.score, ranked.ranks, early.source_ids).sourced(ranked.source_ids)
 
 
 def _says(candidate: Candidate) -> tuple[str | None, str]:

@@ -42,11 +42,13 @@ _KEEP = 20_000
 
 
 class View(NamedTuple):
-    """A passage as the features see it: terms of what is said, and of who said it when. Counts are capped where more
-    says nothing."""
+    """A passage as the features see it: the terms of what is said, and of who said it when, joined by spaces.
 
-    said: tuple[str, ...]
-    header: tuple[str, ...]
+    Counts are capped where more says nothing.
+    """
+
+    said: str
+    header: str
     lower: str
     saying: str
     words: int
@@ -70,8 +72,8 @@ def view(passage: StoredPassage) -> View:
     else:
         times, numbers = len(_ANY_TIMES.findall(words)), _ANY_NUMBER.search(words) is not None
     return View(
-        said=terms_once(text),
-        header=terms(f"{passage.speaker or ''} {day_text(passage.at)}"),
+        said=" ".join(terms_once(text)),
+        header=" ".join(terms(f"{passage.speaker or ''} {day_text(passage.at)}")),
         lower=lower,
         saying=says,
         words=len(text.split()),
@@ -99,8 +101,8 @@ def _in_ascii(text: str, says: str) -> tuple[int, bool]:
     return times, digits or not _NUMBER_WORDS.isdisjoint(words)
 
 
-# the owner, then a view laid out flat. The garbage collector lets go of tuples of strings and numbers, and would stop
-# a recall for a tenth of a second to look into twenty thousand views
+# the owner, then a view laid out flat. The garbage collector lets go of plain tuples of strings and numbers, and would
+# stop a recall for a tenth of a second to look into twenty thousand views
 _Packed = tuple[Any, ...]
 
 

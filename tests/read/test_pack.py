@@ -200,7 +200,7 @@ def candidate(place: int, session: str, score: float) -> Candidate:
     passage = StoredPassage(
         place, "event", id_, session, place, "Ann", f"line {place} " * 8, None, "event", at, (id_,)
     )
-    return Candidate(passage, score, {}, [id_])
+    return Candidate(passage, score, {}, (id_,))
 
 
 @pytest.mark.parametrize(

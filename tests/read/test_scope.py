@@ -21,7 +21,7 @@ def candidate(key: int, score: float, at: datetime = NOW) -> Candidate:
     passage = StoredPassage(
         key, "event", f"e{key}", "s1", key, "Ann", "words", None, "event", at, (f"e{key}",)
     )
-    return Candidate(passage, score, {}, [f"e{key}"])
+    return Candidate(passage, score, {}, (f"e{key}",))
 
 
 RANKED = [candidate(1, 9.0, datetime(2021, 1, 1, tzinfo=UTC)), candidate(2, 8.0), candidate(3, 0.0)]
