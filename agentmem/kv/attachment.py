@@ -7,7 +7,7 @@ a cache and tidy up after each call. Leaving the block puts both back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import Token
 from dataclasses import replace
 from typing import Any
@@ -228,6 +228,14 @@ class Attachment:
         """Refuse further tokens to every cache made here."""
         for cache in self._caches:
             cache.close()
+
+
+@contextmanager
+def outside(model: Any) -> Iterator[None]:
+    """Let a model run as it does when it is not attached."""
+    attached = attachments.get(model)
+    with attached.paused() if attached is not None else nullcontext():
+        yield
 
 
 def measured(cache: KVCache) -> KVStats:

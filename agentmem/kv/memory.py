@@ -6,9 +6,9 @@ made again from the words where they are missing, damaged or another model's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -18,7 +18,7 @@ from agentmem.errors import (
     InvalidInputError,
     RecordNotFoundError,
 )
-from agentmem.kv.attachment import attach, attachments
+from agentmem.kv.attachment import attach, attachments, outside
 from agentmem.kv.blend import blend
 from agentmem.kv.capture import capture
 from agentmem.kv.episode import EpisodeKV, arrays, coded, from_latent, layout
@@ -31,7 +31,8 @@ from agentmem.kv.recalled import Recalled
 from agentmem.kv.shelf import Shelf
 from agentmem.kv.support import check_version, shape_of
 from agentmem.kv.text_memory import TextMemory
-from agentmem.kv.transcript import episode_of, prepared, written
+from agentmem.kv.transcript import prepared, written
+from agentmem.kv.words import UNKEPT, Words
 from agentmem.latents import LatentRef
 from agentmem.types import Event
 
@@ -56,6 +57,8 @@ class KVMemory:
         min_agreement: how often episodes must make the model choose as the same texts in its prompt would (`quality`);
             below it a recall reads the words together instead, and says so. 0 asks nothing.
         recompute: share of the tokens that are read again (`blend`) where that makes them good enough; 0 for never.
+        rekeep: whether a recall that had to make an episode from its words (its numbers were dropped by
+            `Memory.maintain`, never made, damaged, or another model's) keeps what it made.
 
     Raises:
         InvalidInputError: a setting that cannot be.
@@ -77,6 +80,7 @@ class KVMemory:
         host_bytes: int = 1 << 30,
         min_agreement: float = 0.8,
         recompute: float = 0.15,
+        rekeep: bool = True,
     ) -> None:
         check_version()
         if block != PAGE:
@@ -93,6 +97,8 @@ class KVMemory:
         self._layout = layout(bits)
         self._prefix = self._prefix_ids(prefix)
         self._shelf = Shelf(host_bytes)
+        self.rekeep = rekeep
+        self._words = Words(memory)
         self._latents = memory.latents()
         self._gate = Gate(self._latents, memory.current_namespace, bits, min_agreement, recompute)
 
@@ -120,11 +126,11 @@ class KVMemory:
         if not receipt.event_ids:
             raise InvalidInputError("every message was text that recall itself had made; nothing was stored")
         id = ready.episode or receipt.event_ids[0]
-        found = self._find(receipt.event_ids)
+        found = self._words.find(receipt.event_ids)
         try:
             self.load(id)
         except (RecordNotFoundError, FingerprintMismatchError, CorruptLatentError):
-            self._keep(id, found)
+            self._keep(self._made(id, found), found)
         return id
 
     def load(self, episode_id: str) -> EpisodeKV:
@@ -188,25 +194,16 @@ class KVMemory:
 
     def _recall(self, query: str) -> list[Found]:
         """Episodes in the order they happened."""
-        recall = self.memory.recall(query, budget_tokens=max(200, self.budget_tokens), k=4 * self.episodes)
-        ids = tuple(dict.fromkeys(id for item in recall.items for id in item.source_ids))
-        found = {event.id: event for event in self._find(ids)}
-        wanted: dict[str, Event] = {}
-        for id in ids:
-            if id in found:
-                wanted.setdefault(episode_of(found[id]), found[id])
-        best = sorted(list(wanted)[: self.episodes], key=lambda id: wanted[id].seq)
-        doubt = self._gate.doubt(self.fingerprint, self._probe) if best else None
+        wanted = self._words.recalled(query, budget_tokens=self.budget_tokens, episodes=self.episodes)
+        doubt = self._gate.doubt(self.fingerprint, self._probe) if wanted else None
         if doubt is not None and not doubt.blend:
-            return [Found(self._together([wanted[id] for id in best]), "text", doubt.reason)]
+            return [Found(self._together(wanted), "text", doubt.reason)]
         mine = self.fingerprint
         with ThreadPoolExecutor(READERS) as pool:
-            kept = list(pool.map(lambda id: self._kept(id, mine), best))
+            kept = list(pool.map(lambda id: self._kept(id, mine), wanted))
         held = [
-            Found(one)
-            if isinstance(one, EpisodeKV)
-            else Found(self._made(id, self._members(id, wanted[id])), "text", one)
-            for id, one in zip(best, kept, strict=True)
+            Found(one) if isinstance(one, EpisodeKV) else Found(self._kept_again(id, wanted[id]), "text", one)
+            for id, one in zip(wanted, kept, strict=True)
         ]
         if doubt is None:
             return held
@@ -223,18 +220,20 @@ class KVMemory:
         except (FingerprintMismatchError, CorruptLatentError) as error:
             return str(error)
 
-    def _members(self, id: str, one: Event) -> list[Event]:
-        """All events of an episode of which one is known."""
-        if one.id == id:
-            return [one]
-        return [event for event in self.memory.events(session=one.session) if episode_of(event) == id]
+    def _kept_again(self, id: str, one: Event) -> EpisodeKV:
+        """Made from the words of an episode that is wanted again, and kept for the next recall."""
+        events = self._words.members(id, one)
+        made = self._made(id, events)
+        if self.rekeep:
+            with suppress(*UNKEPT):
+                self._keep(made, events)
+        return made
 
-    def _keep(self, id: str, events: Sequence[Event]) -> None:
-        episode = self._made(id, events)
+    def _keep(self, episode: EpisodeKV, events: Sequence[Event]) -> None:
         tensors, types, words = arrays(episode)
         self._latents.put(
             self.memory.current_namespace,
-            id,
+            episode.id,
             tensors,
             fingerprint=episode.fingerprint,
             layout=self._layout,
@@ -249,30 +248,22 @@ class KVMemory:
 
     def _read(self, id: str, text: str, bits: int) -> EpisodeKV:
         tokens = self._tokens(text)[: self._room()]
-        with self._outside_attach():
+        with outside(self.model):
             found = capture(self.model, self._shape, self._prefix, tokens, self.chunk)
         return coded(id, tokens, found, self._shape, bits, self.fingerprint)
 
-    def _together(self, events: Sequence[Event]) -> EpisodeKV:
+    def _together(self, wanted: Mapping[str, Event]) -> EpisodeKV:
         """The words of all episodes read as one text, at full width."""
-        ids = [episode_of(event) for event in events]
-        texts = [written(self._members(id, event)) for id, event in zip(ids, events, strict=True)]
-        return self._read("+".join(ids), "\n".join(texts), PLAIN)
+        texts = [written(self._words.members(id, event)) for id, event in wanted.items()]
+        return self._read("+".join(wanted), "\n".join(texts), PLAIN)
 
     def _blended(self, episodes: Sequence[EpisodeKV]) -> EpisodeKV:
         """All episodes as one text, the tokens that differ most read again."""
-        with self._outside_attach():
+        with outside(self.model):
             made = blend(self.model, self._shape, self._prefix, episodes, self._gate.recompute)
         tokens = [token for one in episodes for token in one.token_ids.tolist()]
         id = "+".join(one.id for one in episodes)
         return coded(id, tokens, made, self._shape, PLAIN, self.fingerprint)
-
-    @contextmanager
-    def _outside_attach(self) -> Iterator[None]:
-        """Let the model run as it does when it is not attached."""
-        attached = attachments.get(self.model)
-        with attached.paused() if attached is not None else nullcontext():
-            yield
 
     def _probe(self) -> Quality:
         if self.model in attachments:
@@ -288,15 +279,6 @@ class KVMemory:
             chunk=self.chunk,
             share=self._gate.recompute,
         )
-
-    def _find(self, ids: Sequence[str]) -> list[Event]:
-        """Events by id, in order; notes, and what was forgotten meanwhile, are passed over."""
-        found = []
-        for id in ids:
-            with suppress(RecordNotFoundError):
-                record = self.memory.get(id)
-                found += [record] if isinstance(record, Event) else []
-        return sorted(found, key=lambda event: event.seq)
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from agentmem import Memory
+from agentmem.clock import ManualClock
 from agentmem.errors import (
     CorruptLatentError,
     FingerprintMismatchError,
@@ -181,13 +183,49 @@ def test_remembering_again_mends_what_was_damaged(kv: KVMemory, tmp_path: Path) 
     assert kv.load(id).tokens == 4
 
 
-def test_words_that_were_never_read_by_the_model_are_recalled_from_text(kv: KVMemory, memory: Memory) -> None:
+def test_words_that_were_never_read_by_the_model_are_read_when_recalled_and_kept(
+    kv: KVMemory, memory: Memory
+) -> None:
+    memory.remember("babel keeps ambare .")
+
+    with kv.recalled("babel") as first:
+        made = ask(kv.model)
+    with kv.recalled("babel") as second:
+        kept = ask(kv.model)
+
+    assert [(one.source, one.reason) for one in first.episodes] == [("text", "no keys and values are kept")]
+    assert [(one.source, one.reason) for one in second.episodes] == [("kept", "")]
+    assert torch.equal(made, kept)
+    assert kv.verify(first.episodes[0].id).owner_id == first.episodes[0].id
+
+
+def test_what_maintenance_dropped_is_kept_again_when_it_comes_back(
+    model: Any, tokenizer: Any, tmp_path: Path, clock: ManualClock
+) -> None:
+    with Memory(tmp_path / "agent.db", embedder="hash", clock=clock) as memory:
+        kv = trusting(model, tokenizer, memory, bits=16)
+        id = kv.remember("babel keeps ambare .")
+        before = kv.load(id).sha256
+        clock.advance(timedelta(days=400))
+
+        dropped = memory.maintain().latents
+        with kv.recalled("babel") as found:
+            pass
+
+        assert dropped == 1
+        assert [(one.id, one.source) for one in found.episodes] == [(id, "text")]
+        assert kv.load(id).sha256 == before
+        assert memory.maintain().latents == 0
+
+
+def test_a_recall_keeps_nothing_where_it_is_told_so(model: Any, tokenizer: Any, memory: Memory) -> None:
+    kv = trusting(model, tokenizer, memory, rekeep=False)
     memory.remember("babel keeps ambare .")
 
     with kv.recalled("babel") as found:
         pass
 
-    assert [(one.source, one.reason) for one in found.episodes] == [("text", "no keys and values are kept")]
+    assert [one.source for one in found.episodes] == ["text"]
     with pytest.raises(RecordNotFoundError):
         kv.load(found.episodes[0].id)
 
