@@ -118,6 +118,7 @@ class AsyncMemory:
         min_relevance: float = 0.0,
         coverage: float = 1.0,
         gate: bool = False,
+        without: Sequence[str] = (),
     ) -> Recall:
         """See `Memory.recall`."""
         return await self._run(
@@ -131,6 +132,7 @@ class AsyncMemory:
             min_relevance=min_relevance,
             coverage=coverage,
             gate=gate,
+            without=without,
         )
 
     async def recall_stream(
@@ -146,6 +148,7 @@ class AsyncMemory:
         min_relevance: float = 0.0,
         coverage: float = 1.0,
         gate: bool = False,
+        without: Sequence[str] = (),
     ) -> AsyncIterator[RecallChunk]:
         """See `Memory.recall_stream`; what is wrong with the arguments is raised when the first chunk is asked for."""
         chunks = await self._run(
@@ -160,6 +163,7 @@ class AsyncMemory:
             min_relevance=min_relevance,
             coverage=coverage,
             gate=gate,
+            without=without,
         )
         while (chunk := await self._run(next, chunks, None)) is not None:
             yield chunk

@@ -32,6 +32,7 @@ from agentmem.errors import (
 )
 from agentmem.keys import Key, find_key
 from agentmem.read.recall import Recaller
+from agentmem.read.request import CHANNELS
 from agentmem.recall_log import RecallLog
 from agentmem.reembed import WAITING_BATCH, Progress, add_made, embed_missing, reembed
 from agentmem.registry import load, names
@@ -43,7 +44,6 @@ from agentmem.write.ingest import Ingest
 logger = logging.getLogger("agentmem")
 T = TypeVar("T")
 
-CHANNELS = ("dense", "lexical", "recent")
 _RETRY_AFTER_S = 30.0
 # how often a store may move to another embedder during one call
 _MOVES = 10

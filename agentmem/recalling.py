@@ -11,7 +11,7 @@ from agentmem.core import Wiring
 from agentmem.errors import InvalidInputError
 from agentmem.lookup import Lookup, positive
 from agentmem.read.features import Asked
-from agentmem.read.request import ALL_TIERS, Request
+from agentmem.read.request import ALL_TIERS, CHANNELS, STAGES, Request
 from agentmem.read.stream import STREAM_MODES, Stream, StreamMode
 from agentmem.types import Recall, RecallChunk, Tier
 
@@ -33,6 +33,7 @@ class Recalling(Lookup):
         min_relevance: float = 0.0,
         coverage: float = 1.0,
         gate: bool = False,
+        without: Sequence[str] = (),
     ) -> Recall:
         """The best evidence for a question, packed under a token budget.
 
@@ -48,13 +49,17 @@ class Recalling(Lookup):
             coverage: stop once what is packed is as likely as this to be all the evidence there is, however much of the
                 budget is left; 1 fills the budget.
             gate: let the question decide what is read: nothing for small talk, else the tiers where evidence is likely.
+            without: channels (`dense`, `lexical`, `recent`) and stages to leave out: `neighbours` (the turns beside
+                what was proposed), `late` (word pieces), `weights` (everything but the channels' own scores).
 
         Raises:
-            InvalidInputError: an empty query, or a budget, `k`, tier or chance that makes no sense.
+            InvalidInputError: an empty query, or a budget, `k`, tier, part or chance that makes no sense.
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate)
+        request = self._request(
+            query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate, without
+        )
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None or gate)
 
         def answer(wiring: Wiring) -> Recall:
@@ -78,6 +83,7 @@ class Recalling(Lookup):
         min_relevance: float = 0.0,
         coverage: float = 1.0,
         gate: bool = False,
+        without: Sequence[str] = (),
     ) -> Iterator[RecallChunk]:
         """The evidence as it is found, best estimate first, so that a model can read while memory still looks.
 
@@ -95,7 +101,9 @@ class Recalling(Lookup):
         self._core.check_open()
         if mode not in STREAM_MODES:
             raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
-        request = self._request(query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate)
+        request = self._request(
+            query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate, without
+        )
         stream = Stream(request, mode, self._core.tokenizer)
         return self._chunks(request, stream, exactly=tiers is not None or gate)
 
@@ -132,6 +140,7 @@ class Recalling(Lookup):
         min_relevance: float,
         coverage: float,
         gate: bool,
+        without: Sequence[str],
     ) -> Request:
         """What is asked, checked."""
         if not isinstance(query, str) or not query.strip():
@@ -146,6 +155,12 @@ class Recalling(Lookup):
             raise InvalidInputError(f"min_relevance is a chance from 0 to 1, not {min_relevance!r}")
         if not 0 < coverage <= 1:
             raise InvalidInputError(f"coverage is a share of up to 1, above 0, not {coverage!r}")
+        if parts := set(without) - {*CHANNELS, *STAGES}:
+            raise InvalidInputError(
+                f"without has unknown {sorted(parts)}; known: {', '.join((*CHANNELS, *STAGES))}"
+            )
+        if set(without) >= set(CHANNELS):
+            raise InvalidInputError("without leaves no channel to look for anything; keep one of them")
         moment = None if at is None else to_utc(at)
         return Request(
             self._namespace,
@@ -158,6 +173,7 @@ class Recalling(Lookup):
             min_relevance,
             coverage,
             gate,
+            frozenset(without),
         )
 
 

@@ -56,6 +56,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "demo": "agentmem.evals.commands:demo",
         "segmentation": "agentmem.evals.segmentation:segmentation",
         "fit": "agentmem.evals.fit:fit",
+        "ablation": "agentmem.evals.ablation:ablation",
         "coverage": "agentmem.evals.coverage:coverage",
         "gate": "agentmem.evals.gate:gate",
         "kv": "agentmem.evals.kv:kv",

@@ -14,15 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from agentmem.embed import choose_embedder
-from agentmem.read.candidates import Candidate, fold
-from agentmem.read.combine import PRIORS, Combiner
+from agentmem.read.candidates import Candidate
 from agentmem.read.pack import Context, enough
-from agentmem.read.recall import in_order
 from agentmem.tokens import as_tokenizer
 
 from . import locomo as locomo_data
 from . import metrics
-from .folds import ANSWERABLE, divisible, fitted, halves
+from .folds import ANSWERABLE, columns_of, divisible, unseen
 from .lessons import Lesson, lessons
 from .progress import progress
 from .task import Dataset
@@ -53,23 +51,16 @@ def coverage(data: Path | None, embedder: str | None, splits: int, as_json: bool
 
 def held_out(dataset: Dataset, learned: Sequence[Lesson], splits: int) -> list[Row]:
     """Per coverage the means over all answerable questions; none is ranked by weights that saw it."""
-    names = tuple(name for name in learned[0].columns if name not in PRIORS)
+    names = columns_of(learned, "late")
     words = {(c.id, turn.id): turn.words for c in dataset.conversations for turn in c.turns}
     found: dict[float, list[Row]] = {share: [] for share in COVERAGES}
-    for half in halves([conversation.id for conversation in dataset.conversations], splits):
-        weights = {
-            inside: fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
-            for inside in (True, False)
-        }
-        for lesson in learned:
-            if lesson.question.category not in ANSWERABLE:
-                continue
-            unseen = dict(zip(names, weights[lesson.conversation not in half], strict=True))
-            scores = Combiner("words", unseen).score(lesson.columns)
-            ranked, _ = fold(in_order(lesson.gathered, scores))
-            wanted = [words[lesson.conversation, id_] for id_ in lesson.question.evidence]
-            for share, of in found.items():
-                of.append(_packed(ranked[: enough(ranked, share)], lesson.asked.analysis.broad, wanted))
+    for lesson, candidates in unseen(dataset, learned, names, splits):
+        if lesson.question.category not in ANSWERABLE:
+            continue
+        wanted = [words[lesson.conversation, id_] for id_ in lesson.question.evidence]
+        for share, of in found.items():
+            kept = candidates[: enough(candidates, share)]
+            of.append(_packed(kept, lesson.asked.analysis.broad, wanted))
     return [
         {"coverage": share, **{name: round(float(np.mean([row[name] for row in of])), 4) for name in of[0]}}
         for share, of in found.items()

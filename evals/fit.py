@@ -7,7 +7,7 @@ most `SPLITS`), and the figures are means over all. The weights written are fitt
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,13 +18,12 @@ from rich.table import Table
 
 from agentmem.contracts import Embedder
 from agentmem.embed import choose_embedder
-from agentmem.read.combine import PRIORS, Combiner
+from agentmem.read.combine import Combiner
 from agentmem.read.features import Ability
 
 from . import gating
 from . import locomo as locomo_data
-from .ablate import ablation, table
-from .folds import COLUMNS, LEAST, RIDGE, Figures, cross_validated, divisible, fitted
+from .folds import COLUMNS, LEAST, RIDGE, Figures, columns_of, cross_validated, divisible, fitted
 from .lessons import Lesson, lessons
 from .progress import progress
 from .reliability import plot_reliability
@@ -40,10 +39,9 @@ def fit(
     splits: int,
     as_json: bool,
     plot: Path | None = None,
-    ablate: bool = False,
 ) -> int:
     """Fit every set of weights on a LoCoMo file, print the cross-validation, and write the weights to `out`, and a plot
-    of the gate's reliability to `plot`. `ablate` also measures what each group of features is worth.
+    of the gate's reliability to `plot`.
 
     Raises:
         EvalDataError: the data is absent or not in LoCoMo's format.
@@ -56,7 +54,7 @@ def fit(
     for abilities, model in _models(embedder):
         learned = _learn(dataset, model)
         for ability in abilities:
-            names = _names(learned, ability)
+            names = columns_of(learned, ability)
             figures = cross_validated(dataset, learned, names, splits)
             weights = _rounded(dict(zip(names, fitted(learned, names), strict=True)), 5)
             gate, judged = gating.judge(learned, Combiner(ability, weights), ability)
@@ -69,9 +67,6 @@ def fit(
             console.print(_table(ability, model.name, figures))
             console.print(_gate_table(gate))
             plots[ability] = judged
-            if ablate:
-                sets[ability]["ablation"] = ablation(dataset, learned, names, splits)
-                console.print(table(ability, sets[ability]["ablation"]))
     if plot is not None:
         plot_reliability(plots, plot)
         console.print(f"reliability: {plot}")
@@ -95,13 +90,6 @@ def _models(embedder: str | None) -> Iterator[tuple[tuple[Ability, ...], Embedde
 def _learn(dataset: Dataset, model: Embedder) -> list[Lesson]:
     with progress() as tell:
         return lessons(dataset, model, lambda what, done, total: tell(f"{what} {model.name}", done, total))
-
-
-def _names(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:
-    without = {"words": ("dense", "late"), "dense": ("late",)}.get(ability, ())
-    return tuple(
-        name for name in learned[0].columns if name not in PRIORS and not name.startswith(without or ("\0",))
-    )
 
 
 def _provenance(dataset: Dataset, path: Path | None, splits: int) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentmem.contracts import StoredPassage, Tokenizer
+from agentmem.contracts import StoredPassage
 from agentmem.errors import InvalidInputError
 from agentmem.read.candidates import Candidate, fold
-from agentmem.read.combine import Combiner
-from agentmem.read.pack import pack
+from agentmem.read.combine import PRIORS, Combiner
+from agentmem.read.features import Ability
+from agentmem.read.pack import LENGTH_COST, pack
 from agentmem.read.recall import in_order
 from agentmem.tokens import as_tokenizer
 from agentmem.types import Tier
@@ -29,6 +30,9 @@ LEAST = 0.05
 ANSWERABLE = (1, 2, 3, 4)
 COLUMNS = ("recall@10", "all@10", *(f"verbatim@{budget}" for budget in metrics.BUDGETS))
 Figures = Mapping[str, Mapping[str, float]]
+Row = Mapping[str, float]
+Rows = Mapping[str, Sequence[Row]]
+Ranked = tuple[Lesson, Sequence[Candidate]]
 
 
 def fitted(learned: Sequence[Lesson], names: tuple[str, ...]) -> NDArray[np.float64]:
@@ -43,37 +47,82 @@ def fitted(learned: Sequence[Lesson], names: tuple[str, ...]) -> NDArray[np.floa
     return logit.fit(groups, RIDGE, floors)
 
 
+def columns_of(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:
+    """The features that weights are fitted to, for what the embedder can do."""
+    without = {"words": ("dense", "late"), "dense": ("late",)}.get(ability, ())
+    return tuple(
+        name for name in learned[0].columns if name not in PRIORS and not name.startswith(without or ("\0",))
+    )
+
+
 def cross_validated(
-    dataset: Dataset,
-    learned: Sequence[Lesson],
-    names: tuple[str, ...],
-    splits: int,
-    columns: tuple[str, ...] = COLUMNS,
+    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
 ) -> Figures:
-    """Means of these columns over all questions and by category; no question is ranked by weights that saw it."""
-    words = {
-        (conversation.id, turn.id): turn.words
-        for conversation in dataset.conversations
-        for turn in conversation.turns
-    }
-    tokenizer = as_tokenizer(None)
-    rows: dict[str, list[dict[str, float]]] = {}
+    """Means over all questions and by category; no question is ranked by weights that saw it."""
+    return means(measured(dataset, unseen(dataset, learned, names, splits)))
+
+
+def unseen(
+    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
+) -> Iterator[Ranked]:
+    """Every question with its candidates as weights rank them that did not see its conversation, once a split."""
     for half in halves([conversation.id for conversation in dataset.conversations], splits):
         weights = {
             inside: fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
             for inside in (True, False)
         }
         for lesson in learned:
-            if lesson.question.category not in CATEGORIES:
-                continue
-            held_out = dict(zip(names, weights[lesson.conversation not in half], strict=True))
-            scores = Combiner("words", held_out).score(lesson.columns)
-            row = _scores(lesson, in_order(lesson.gathered, scores), words, tokenizer, columns)
-            rows.setdefault(CATEGORIES[lesson.question.category], []).append(row)
-            if lesson.question.category in ANSWERABLE:
-                rows.setdefault("1-4", []).append(row)
+            if lesson.question.category in CATEGORIES:
+                yield ranked(lesson, names, weights[lesson.conversation not in half])
+
+
+def ranked(lesson: Lesson, names: tuple[str, ...], weights: NDArray[np.float64]) -> Ranked:
+    """The candidates in the order of these weights, without duplicates."""
+    scores = Combiner("words", dict(zip(names, weights, strict=True))).score(lesson.columns)
+    return lesson, fold(in_order(lesson.gathered, scores))[0]
+
+
+def measured(
+    dataset: Dataset,
+    rankings: Iterable[Ranked],
+    *,
+    budgets: Sequence[int] = metrics.BUDGETS,
+    sessions_apart: bool = True,
+    length_cost: float = LENGTH_COST,
+) -> Rows:
+    """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered."""
+    words = {(c.id, turn.id): turn.words for c in dataset.conversations for turn in c.turns}
+    tokenizer = as_tokenizer(None)
+    rows: dict[str, list[Row]] = {}
+    for lesson, candidates in rankings:
+        ids = list(dict.fromkeys(id_ for entry in candidates for id_ in entry.source_ids))
+        evidence = lesson.question.evidence
+        wanted = [words[lesson.conversation, id_] for id_ in evidence]
+        row = {
+            "recall@10": metrics.recall_at(ids, evidence, 10),
+            "all@10": metrics.all_at(ids, evidence, 10),
+        }
+        for budget in budgets:
+            packed = pack(
+                candidates,
+                budget_tokens=budget,
+                tokenizer=tokenizer,
+                tiers=_no_tiers,
+                k=None,
+                broad=lesson.asked.analysis.broad and sessions_apart,
+                length_cost=length_cost,
+            )
+            row[f"verbatim@{budget}"] = metrics.verbatim(packed.text, wanted)
+        rows.setdefault(CATEGORIES[lesson.question.category], []).append(row)
+        if lesson.question.category in ANSWERABLE:
+            rows.setdefault("1-4", []).append(row)
+    return rows
+
+
+def means(rows: Rows) -> Figures:
+    """Per group of questions the mean of each column."""
     return {
-        group: {name: float(np.mean([row[name] for row in found])) for name in columns}
+        group: {name: float(np.mean([row[name] for row in found])) for name in found[0]}
         for group, found in rows.items()
     }
 
@@ -96,38 +145,6 @@ def halves(ids: Sequence[str], splits: int) -> list[frozenset[str]]:
     every = [frozenset(chosen) for chosen in combinations(ids, len(ids) // 2)]
     step = max(1, len(every) // splits)
     return every[::step][:splits]
-
-
-def _scores(
-    lesson: Lesson,
-    ranked: Sequence[Candidate],
-    words: Mapping[tuple[str, str], str],
-    tokenizer: Tokenizer,
-    columns: tuple[str, ...],
-) -> dict[str, float]:
-    folded, _ = fold(ranked)
-    ids = list(dict.fromkeys(id_ for entry in folded for id_ in entry.source_ids))
-    evidence = lesson.question.evidence
-    wanted = [words[lesson.conversation, id_] for id_ in evidence]
-    return {
-        "recall@10": metrics.recall_at(ids, evidence, 10),
-        "all@10": metrics.all_at(ids, evidence, 10),
-        **{
-            f"verbatim@{budget}": metrics.verbatim(
-                pack(
-                    folded,
-                    budget_tokens=budget,
-                    tokenizer=tokenizer,
-                    tiers=_no_tiers,
-                    k=None,
-                    broad=lesson.asked.analysis.broad,
-                ).text,
-                wanted,
-            )
-            for budget in metrics.BUDGETS
-            if f"verbatim@{budget}" in columns
-        },
-    }
 
 
 def _no_tiers(passages: Sequence[StoredPassage]) -> dict[int, Tier]:

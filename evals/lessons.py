@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import get_args
 
 import numpy as np
@@ -34,7 +35,8 @@ _STRANGERS = 10
 class Lesson:
     """One question with its candidates, their features by name `[n]`, and which of them are evidence `[n]`.
 
-    `alike` `[n]` is how near each is to the question in absolute terms, by what it is compared by.
+    `alike` `[n]` is how near each is to the question in absolute terms, by what it is compared by. `seconds` is what it
+    took to gather the candidates and their features.
     """
 
     conversation: str
@@ -44,18 +46,31 @@ class Lesson:
     columns: Columns
     evidence: NDArray[np.bool_]
     alike: Mapping[Ability, NDArray[np.float64]]
+    seconds: float
 
     def rows(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """The features `[n, F]` in this order."""
         return np.stack([self.columns[name] for name in names], axis=1)
 
 
-def lessons(dataset: Dataset, embedder: Embedder, tell: Tell) -> list[Lesson]:
-    """A lesson for every question with evidence, and for some of other conversations, which have none here."""
+def lessons(
+    dataset: Dataset,
+    embedder: Embedder,
+    tell: Tell,
+    *,
+    without: frozenset[str] = frozenset(),
+    foreign: bool = True,
+) -> list[Lesson]:
+    """A lesson for every question with evidence, and, if `foreign`, for some of other conversations: none is here.
+
+    `without` names the channels and stages that recall does without, as in `Memory.recall`.
+    """
     return [
         lesson
         for conversation in dataset.conversations
-        for lesson in _of(conversation, strangers(dataset, conversation), embedder, tell)
+        for lesson in _of(
+            conversation, strangers(dataset, conversation) if foreign else [], embedder, tell, without
+        )
     ]
 
 
@@ -81,7 +96,11 @@ def _renamed(question: Question, names: dict[str, str]) -> Question:
 
 
 def _of(
-    conversation: Conversation, foreign: list[Question], embedder: Embedder, tell: Tell
+    conversation: Conversation,
+    foreign: list[Question],
+    embedder: Embedder,
+    tell: Tell,
+    without: frozenset[str],
 ) -> Iterator[Lesson]:
     with (
         tempfile.TemporaryDirectory(prefix="agentmem-fit-") as folder,
@@ -98,10 +117,12 @@ def _of(
         for place, question in enumerate(questions):
             tell(conversation.id, place, len(questions))
             asked = recaller.ask(question.text, None)
-            gathered = recaller.gather(memory.current_namespace, asked, None, ALL_TIERS, _USEFUL)
-            pool, columns = recaller.weighable(memory.current_namespace, asked, gathered.head)
+            start = perf_counter()
+            gathered = recaller.gather(memory.current_namespace, asked, None, ALL_TIERS, _USEFUL, without)
+            pool, columns = recaller.weighable(memory.current_namespace, asked, gathered.head, without)
+            seconds = perf_counter() - start
             evidence = np.array(
                 [not set(candidate.source_ids).isdisjoint(question.evidence) for candidate in gathered.head]
             )
             near = {ability: alike(asked, pool, ability) for ability in get_args(Ability)}
-            yield Lesson(conversation.id, question, asked, gathered, columns, evidence, near)
+            yield Lesson(conversation.id, question, asked, gathered, columns, evidence, near, seconds)

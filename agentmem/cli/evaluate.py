@@ -83,9 +83,6 @@ def fit(
         Path | None,
         typer.Option("--plot", metavar="PATH", help="Draw the gate's reliability here: .svg, .png or .pdf."),
     ] = None,
-    ablate: Annotated[
-        bool, typer.Option("--ablate", help="Also measure what each group of features is worth.")
-    ] = False,
     embedder: Embedder = None,
     splits: Annotated[
         int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
@@ -94,9 +91,7 @@ def fit(
 ) -> None:
     """Fit the weights of retrieval and print how they do on conversations not seen."""
     raise typer.Exit(
-        load("evals", "fit")(
-            data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot, ablate=ablate
-        )
+        load("evals", "fit")(data=data, out=out, embedder=embedder, splits=splits, as_json=as_json, plot=plot)
     )
 
 
@@ -169,6 +164,24 @@ def stream(
 def names_in(options: list[str] | None) -> list[str] | None:
     """Names given with commas, repeatedly, or both; none where nothing was given."""
     return [name.strip() for part in options or () for name in part.split(",") if name.strip()] or None
+
+
+def ablation(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
+    ] = None,
+    embedder: Embedder = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
+    ] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what each part of recall is worth, on conversations not seen.
+
+    Each channel, stage and group of features is left out in turn, with the weights fitted anew.
+    """
+    raise typer.Exit(load("evals", "ablation")(data=data, embedder=embedder, splits=splits, as_json=as_json))
 
 
 def coverage(

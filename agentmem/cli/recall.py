@@ -48,6 +48,14 @@ def recall(
         bool,
         typer.Option("--gate", help="Print nothing for small talk, and read only the tiers that matter."),
     ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="PART",
+            help="Leave out dense, lexical, recent, neighbours, late or weights; may be repeated.",
+        ),
+    ] = None,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -66,6 +74,7 @@ def recall(
             min_relevance=min_relevance,
             coverage=coverage,
             gate=gate,
+            without=without or (),
         )
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})

@@ -44,16 +44,23 @@ class Gatherer:
         self._executor = executor
         self._clock = clock
 
-    def gather(self, query: Query, tiers: tuple[Tier, ...], useful: int) -> Gathered:
-        """Candidates of these tiers at this time; looks deeper where too many are filtered out."""
+    def gather(
+        self, query: Query, tiers: tuple[Tier, ...], useful: int, without: frozenset[str] = frozenset()
+    ) -> Gathered:
+        """Candidates of these tiers at this time; looks deeper where too many are filtered out.
+
+        Channels in `without` are not asked, and `neighbours` in it leaves out the turns beside what they propose.
+        """
+        asked = [channel for channel in self._channels if channel.name not in without]
+        beside = "neighbours" not in without
         filtered = query.at is not None or tiers != ALL_TIERS
         useful = max(useful, DEPTH)
-        if filtered and (found := self._in_scope(query, tiers)) is not None:
+        if filtered and (found := self._in_scope(query, tiers, asked)) is not None:
             proposals, traces = found
-            return self._around(query, self._candidates(query, fuse(proposals)), tiers, traces)
+            return self._around(query, self._candidates(query, fuse(proposals)), tiers, traces, beside)
         depth = useful
         while True:
-            proposals, traces = self._propose(query, depth)
+            proposals, traces = self._propose(query, depth, asked)
             ranked = fuse(proposals)
             # unfiltered, what the budget cannot reach need not be fetched
             seen = ranked if filtered else ranked[: max(useful, HEAD)]
@@ -63,11 +70,11 @@ class Gatherer:
             wanted = self._within(query.namespace, candidates, tiers)
             exhausted = all(len(hits) < depth for hits in proposals.values())
             if not filtered or exhausted or len(wanted) >= useful or depth >= min(_DEEPEST, useful * 256):
-                return self._around(query, wanted, tiers, traces)
+                return self._around(query, wanted, tiers, traces, beside)
             depth *= 4
 
     def _in_scope(
-        self, query: Query, tiers: tuple[Tier, ...]
+        self, query: Query, tiers: tuple[Tier, ...], channels: Sequence[Channel]
     ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]] | None:
         """What channels say of all that the filters leave, where that is little; None where it is much."""
         keys = self._store.in_scope(
@@ -75,34 +82,32 @@ class Gatherer:
         )
         if keys is None:
             return None
-        proposals, traces = self._propose(query, _DEEPEST)
+        proposals, traces = self._propose(query, _DEEPEST, channels)
         allowed = set(keys)
         within: dict[str, Sequence[Scored]] = {
             name: [hit for hit in hits if hit.passage in allowed] for name, hits in proposals.items()
         }
-        if query.vector is not None:
+        if query.vector is not None and "dense" in within:
             vectors = self._store.vectors_of(query.namespace, keys, embedder=query.embedder)
             dense = [Scored(key, float(row @ query.vector)) for key, row in vectors.items()]
             within["dense"] = sorted(dense, key=lambda hit: (-hit.score, hit.passage))
         return within, traces
 
     def _propose(
-        self, query: Query, depth: int
+        self, query: Query, depth: int, channels: Sequence[Channel]
     ) -> tuple[dict[str, Sequence[Scored]], tuple[ChannelTrace, ...]]:
         def timed(channel: Channel) -> tuple[Sequence[Scored], float]:
             start = perf_counter()
             return channel.propose(query, depth), perf_counter() - start
 
         # side by side: databases and FAISS release the interpreter's lock, or the event loop goes on
-        *others, last = self._channels
+        *others, last = channels
         futures = [self._executor.submit(timed, channel) for channel in others]
         # here, as a thread has nothing else to do than wait
         own = timed(last)
         proposals: dict[str, Sequence[Scored]] = {}
         traces = []
-        for channel, answer in zip(
-            self._channels, (*(future.result() for future in futures), own), strict=True
-        ):
+        for channel, answer in zip(channels, (*(future.result() for future in futures), own), strict=True):
             proposals[channel.name], seconds = answer
             silent = "no vector" if channel.name == "dense" and query.vector is None else ""
             traces.append(ChannelTrace(channel.name, seconds, len(proposals[channel.name]), silent))
@@ -118,15 +123,17 @@ class Gatherer:
         wanted: Sequence[Candidate],
         tiers: tuple[Tier, ...],
         traces: tuple[ChannelTrace, ...],
+        beside: bool,
     ) -> Gathered:
-        near = self._store.neighbours(query.namespace, next_to(wanted[:SEEDS], FIRST_SEEDS))
+        seqs = next_to(wanted[:SEEDS], FIRST_SEEDS) if beside else []
+        near = self._store.neighbours(query.namespace, seqs)
         tail = {candidate.passage.key: candidate for candidate in wanted[HEAD:]}
-        beside = with_neighbours(wanted[:HEAD], near, query.at)[len(wanted[:HEAD]) :]
+        added = with_neighbours(wanted[:HEAD], near, query.at)[len(wanted[:HEAD]) :]
         head = [
             *wanted[:HEAD],
             *(
                 tail.pop(candidate.passage.key, candidate)
-                for candidate in self._within(query.namespace, beside, tiers)
+                for candidate in self._within(query.namespace, added, tiers)
             ),
         ]
         return Gathered(head, list(tail.values()), traces)

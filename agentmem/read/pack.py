@@ -25,7 +25,7 @@ Tiers = Callable[[Sequence[StoredPassage]], Mapping[int, Tier]]
 # how many candidates may be too long for what is left before the rest are not tried
 _PATIENCE = 12
 # measured on held-out conversations: 0.3 to 1.0 do about the same, none does half a point worse
-_LENGTH_COST = 0.6
+LENGTH_COST = 0.6
 # what more of the same session costs where a question asks for many things; 0.3 to 0.5 do the same
 _COMPANY_COST = 0.4
 # what a line takes beside its words
@@ -50,17 +50,19 @@ def pack(
     tiers: Tiers,
     k: int | None,
     broad: bool = False,
+    length_cost: float = LENGTH_COST,
 ) -> Packed:
     """Take candidates while they fit, those first that say most for their length.
 
     A short line and a long one of equal score are not equal where tokens are scarce; `k` is by score alone. `tiers`
     tells the tier of what is taken. The evidence of a `broad` question lies in many sessions, so it is taken from many.
+    `length_cost` 0 takes the best, however long.
 
     Raises:
         BudgetTooSmallError: the budget cannot hold the frame alone.
     """
     context = Context(budget_tokens, tokenizer)
-    added = context.add(candidates, k=k, broad=broad)
+    added = context.add(candidates, k=k, broad=broad, length_cost=length_cost)
     return Packed(context.text + context.ending, items_of(added.taken, tiers), context.tokens, added.cut)
 
 
@@ -105,11 +107,13 @@ class Context:
         k: int | None = None,
         broad: bool = False,
         share: float = 1.0,
+        length_cost: float = LENGTH_COST,
     ) -> Added:
         """Append what fits into this share of what is left of the budget; the whole never holds more than `k`."""
         room = int((self._budget - self._with("")) * share)
         most = len(candidates) if k is None else k - self._count
-        chosen, cut = _choose(candidates[:most], room, self._tokenizer, broad)
+        order = list(_by_worth(candidates[:most], broad, length_cost))
+        chosen, cut = _choose(order, room, self._tokenizer)
         cut.extend(
             CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in candidates[most:]
         )
@@ -147,14 +151,14 @@ def enough(candidates: Sequence[Candidate], coverage: float) -> int:
 
 
 def _choose(
-    candidates: Sequence[Candidate], room_tokens: int, tokenizer: Tokenizer, broad: bool
+    candidates: Sequence[Candidate], room_tokens: int, tokenizer: Tokenizer
 ) -> tuple[list[tuple[Candidate, int]], list[CutItem]]:
-    """Candidates whose lines fit, with their tokens, best first; and the others."""
+    """Candidates whose lines fit, taken in this order, with their tokens, best first; and the others."""
     spent = misses = 0
     chosen: list[tuple[Candidate, int]] = []
     cut: list[CutItem] = []
     headers: set[HeaderKey] = set()
-    for candidate in _by_worth(candidates, broad):
+    for candidate in candidates:
         if misses == _PATIENCE:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
@@ -173,13 +177,13 @@ def _choose(
     return chosen, cut
 
 
-def _by_worth(candidates: Sequence[Candidate], broad: bool) -> Iterator[Candidate]:
+def _by_worth(candidates: Sequence[Candidate], broad: bool, length_cost: float) -> Iterator[Candidate]:
     """Best first by score less what its length costs, both in logits.
 
     Where a question is `broad`, a candidate also gives way the more came before it from its session and its event.
     """
     alone = [
-        entry.score - _LENGTH_COST * math.log(len(entry.passage.text) + _LINE_CHARS) for entry in candidates
+        entry.score - length_cost * math.log(len(entry.passage.text) + _LINE_CHARS) for entry in candidates
     ]
     if not broad:
         yield from (candidates[place] for place in sorted(range(len(alone)), key=lambda place: -alone[place]))

@@ -72,8 +72,8 @@ class Recaller:
             gate = Gated((), f"small talk: chance that it needs memory {needed:.2f}", need=needed)
             return Found(asked, Gathered([], [], ()), _NOTHING, gate, [], 0, [])
         useful = max(min(request.budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (request.k or 0))
-        gathered = self.gather(request.namespace, asked, request.at, request.tiers, useful)
-        weighed = self._weigh(request.namespace, asked, gathered)
+        gathered = self.gather(request.namespace, asked, request.at, request.tiers, useful, request.without)
+        weighed = self._weigh(request.namespace, asked, gathered, request.without)
         gate, ranked = self._gate(request, asked, gathered, weighed)
         candidates, folded = fold(ranked, weighed.sayings)
         count = enough(candidates, request.coverage)
@@ -146,14 +146,24 @@ class Recaller:
         return Asked(text, analyse(text, at or self._clock.now()), terms(text), None)
 
     def gather(
-        self, namespace: Namespace, asked: Asked, at: datetime | None, tiers: tuple[Tier, ...], useful: int
+        self,
+        namespace: Namespace,
+        asked: Asked,
+        at: datetime | None,
+        tiers: tuple[Tier, ...],
+        useful: int,
+        without: frozenset[str] = frozenset(),
     ) -> Gathered:
         """What may answer the question, in the order of the channels."""
         query = Query(asked.text, namespace, asked.terms, asked.vector, at, self._embedder.name)
-        return self._gatherer.gather(query, tiers, useful)
+        return self._gatherer.gather(query, tiers, useful, without)
 
     def weighable(
-        self, namespace: Namespace, asked: Asked, head: Sequence[Candidate]
+        self,
+        namespace: Namespace,
+        asked: Asked,
+        head: Sequence[Candidate],
+        without: frozenset[str] = frozenset(),
     ) -> tuple[Pool, Columns]:
         """The head as a pool with its features."""
         passages = [candidate.passage for candidate in head]
@@ -161,7 +171,7 @@ class Recaller:
         vectors = pieces = None
         if asked.vector is not None:
             vectors = self._store.vectors_of(namespace, keys, embedder=name)
-        if asked.pieces is not None and len(asked.pieces):
+        if asked.pieces is not None and len(asked.pieces) and "late" not in without:
             pieces = self._store.near_pieces(namespace, keys, asked.pieces, embedder=name)
         pool = make_pool(passages, self._views, vectors, pieces)
         return pool, features(asked, pool)
@@ -170,10 +180,14 @@ class Recaller:
         """Drop what is kept of passages between recalls."""
         self._views.clear()
 
-    def _weigh(self, namespace: Namespace, asked: Asked, gathered: Gathered) -> _Weighed:
+    def _weigh(
+        self, namespace: Namespace, asked: Asked, gathered: Gathered, without: frozenset[str]
+    ) -> _Weighed:
         if not gathered.head:
             return _NOTHING
-        pool, columns = self.weighable(namespace, asked, gathered.head)
+        if "weights" in without:
+            return _Weighed([*gathered.head, *gathered.tail], "", {}, None, {})
+        pool, columns = self.weighable(namespace, asked, gathered.head, without)
         able = ability(self._embedder.name, columns)
         scores = self._combiners[able].score(columns)
         relevance = None

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from agentmem.types import Namespace, Tier
 
+# who proposes candidates, and what is done with them that may be left undone
+CHANNELS = ("dense", "lexical", "recent")
+STAGES = ("neighbours", "late", "weights")
 ALL_TIERS: tuple[Tier, ...] = ("window", "episode", "semantic")
 
 
@@ -24,3 +27,4 @@ class Request:
     min_relevance: float = 0.0
     coverage: float = 1.0
     gate: bool = False
+    without: frozenset[str] = frozenset()

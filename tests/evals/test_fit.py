@@ -15,43 +15,12 @@ from agentmem.errors import InvalidInputError
 pytest.importorskip("scipy", reason="fitting needs agentmem[evals]")
 pytest.importorskip("matplotlib", reason="the plot needs agentmem[evals]")
 
-KEPT_SESSIONS = 3
-
-
-def _part(conversation: dict[str, Any], first: int, name: str) -> dict[str, Any]:
-    """A conversation of a few sessions of another one, with the questions that they answer."""
-    numbers = range(first, first + KEPT_SESSIONS)
-    kept = tuple(f"D{number}:" for number in numbers)
-    talk = conversation["conversation"]
-    return {
-        "sample_id": name,
-        "conversation": {
-            key: value
-            for key, value in talk.items()
-            if not key.startswith("session_") or int(key.split("_")[1]) in numbers
-        },
-        "qa": [
-            question
-            for question in conversation["qa"]
-            if question["evidence"] and all(entry.startswith(kept) for entry in question["evidence"])
-        ],
-    }
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of two short conversations."""
-    whole = json.loads(locomo.sample_path().read_text())[0]
-    path = tmp_path_factory.mktemp("fit") / "two.json"
-    path.write_text(json.dumps([_part(whole, 1, "one"), _part(whole, 4, "two")]))
-    return path
-
 
 @pytest.fixture(scope="module")
 def result(two: Path) -> dict[str, Any]:
     """What a fit on both writes."""
     out = two.with_name("weights.json")
-    fit(two, out, "hash", 1, False, two.with_name("plot.svg"), ablate=True)
+    fit(two, out, "hash", 1, False, two.with_name("plot.svg"))
     loaded: dict[str, Any] = json.loads(out.read_text())
     return loaded
 
@@ -78,13 +47,6 @@ def test_each_set_has_a_gate_judged_on_what_it_did_not_see(result: dict[str, Any
     assert 0 <= gate["floor"] < 0.5
     assert 0.5 < gate["held_out"]["auroc_strangers"] <= 1
     assert sum(row["questions"] for row in gate["held_out"]["reliability"]) > 30
-
-
-def test_without_a_group_of_features_and_with_it_alone_is_measured(result: dict[str, Any]) -> None:
-    found = result["sets"]["hashed"]["ablation"]
-
-    assert found["everything"]["1-4 recall@10"] > found["manner alone"]["1-4 recall@10"]
-    assert set(found) >= {"without dense", "dense alone", "without words", "people alone", "without dates"}
 
 
 def test_the_reliability_is_drawn(two: Path, result: dict[str, Any]) -> None:

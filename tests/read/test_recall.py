@@ -265,3 +265,52 @@ def test_recalling_changes_nothing(memory: Memory) -> None:
 
     assert first.text == second.text
     assert (memory.events(), memory.stats()) == before
+
+
+def test_a_channel_left_out_proposes_nothing(memory: Memory) -> None:
+    memory.remember({"id": "e1", "content": "I adopted a cat."})
+
+    found = memory.recall("Which cat?", without=["lexical", "recent"])
+
+    assert [channel.name for channel in found.trace.channels] == ["dense"]
+    assert found.items[0].channels == {"dense": 1}
+
+
+def test_without_neighbours_only_what_was_proposed_is_found(memory: Memory) -> None:
+    memory.remember([{"id": f"e{place}", "content": f"Word {place}."} for place in range(30)], session="s1")
+    memory.remember([{"id": "cat", "content": "My cat?"}, {"id": "miso", "content": "Miso."}], session="s2")
+    asked = ("What is my cat called?",)
+
+    with_them = memory.recall(*asked, without=["dense", "recent"])
+    alone = memory.recall(*asked, without=["dense", "recent", "neighbours"])
+
+    assert {item.id for item in with_them.items} > {"cat", "miso"}
+    assert [item.id for item in alone.items] == ["cat"]
+
+
+def test_without_weights_the_channels_scores_decide(memory: Memory) -> None:
+    memory.remember([{"id": "e1", "content": "I adopted a cat."}, {"id": "e2", "content": "It rains."}])
+
+    found = memory.recall("Which cat?", without=["weights"])
+
+    assert (found.items[0].id, found.trace.weights, found.trace.relevance) == ("e1", "", None)
+
+
+def test_a_filtered_recall_leaves_the_channel_out_too(memory: Memory) -> None:
+    memory.remember({"id": "e1", "content": "I adopted a cat.", "at": "2023-05-08T10:00"})
+
+    found = memory.recall("Which cat?", at="2023-05-08T11:00", without=["dense"])
+
+    assert "dense" not in found.items[0].channels
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [(["pagerank"], "unknown \\['pagerank'\\]"), (["dense", "lexical", "recent"], "no channel")],
+    ids=["unknown", "all"],
+)
+def test_leaving_out_what_is_not_there_or_all_there_is_is_refused(
+    memory: Memory, without: list[str], message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        memory.recall("Which cat?", without=without)
