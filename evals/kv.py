@@ -12,12 +12,12 @@ from rich.console import Console
 
 from agentmem.errors import InvalidInputError, MissingExtraError
 
-from .kv_show import TABLES, plot_needles
+from .kv_show import TABLES, draw
 from .machine import describe, peak_memory_mib
 from .progress import progress
 
 EPISODES = "episodes at 4 bits"
-PARTS = ("needles", "episodes", "distances", "widths", "loading", "exact")
+PARTS = ("needles", "episodes", "distances", "widths", "loading", "exact", "soft")
 Row = dict[str, Any]
 
 
@@ -34,14 +34,14 @@ def kv(parts: Sequence[str] | None, texts: int, distractors: int, plot: Path | N
     """Measure, print, and draw recall over budget to `plot`; Ctrl-C keeps the rows that are finished.
 
     Raises:
-        InvalidInputError: an unknown part; or a plot without the needles.
+        InvalidInputError: an unknown part; or a plot without the needles or soft memories.
         MissingExtraError: torch, transformers or matplotlib is not installed.
     """
     plan = Plan(tuple(parts or PARTS), texts, distractors)
     if unknown := sorted(set(plan.parts) - set(PARTS)):
         raise InvalidInputError(f"unknown parts {unknown}; known: {', '.join(PARTS)}")
-    if plot is not None and "needles" not in plan.parts:
-        raise InvalidInputError("--plot draws recall over budget: it needs the part 'needles'")
+    if plot is not None and not {"needles", "soft"} & set(plan.parts):
+        raise InvalidInputError("--plot draws recall over budget: it needs the part 'needles' or 'soft'")
     result: dict[str, Any] = {"arguments": asdict(plan), "partial": False}
     try:
         for part, row in _rows(plan):
@@ -53,8 +53,8 @@ def kv(parts: Sequence[str] | None, texts: int, distractors: int, plot: Path | N
         print(json.dumps(result))
     else:
         _print(result)
-    if plot is not None and "needles" in result:
-        plot_needles([*result["needles"], *result.get("episodes", ())], plot)
+    if plot is not None:
+        draw(result, plot)
     return 130 if result["partial"] else 0
 
 
@@ -141,6 +141,16 @@ def _exact(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
     return 5, (asdict(found) for found in exacts(model))
 
 
+def _soft(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .kv_soft import CASES, COUNTS, on_disk, soft_rows
+
+    def rows() -> Iterator[Row]:
+        yield from (asdict(row) for row in soft_rows(model, plan.texts))
+        yield from (asdict(on_disk(model, plan.texts, count)) for count in COUNTS)
+
+    return len(CASES) + len(COUNTS), rows()
+
+
 MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
     "needles": _needles,
     "episodes": _episodes,
@@ -148,6 +158,7 @@ MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
     "widths": _widths,
     "loading": _loading,
     "exact": _exact,
+    "soft": _soft,
 }
 
 

@@ -82,6 +82,34 @@ def exact(rows: Rows) -> Table:
     return table
 
 
+def soft(rows: Rows) -> Table:
+    """One line a way to keep episodes: recall at each number of embeddings, or in as many bytes."""
+    counts = sorted({row["count"] for row in rows if row["count"]})
+    whole = [row for row in rows if not row["count"]]
+    table = Table(title="soft memories: facts given back, by embeddings an episode", title_justify="left")
+    told_whole = (f"{row['told']}, {row['bytes']:,.0f} bytes: {row['recalled']:.3f}" for row in whole)
+    table.caption = "\n".join(["facts in an episode x episodes together", *told_whole])
+    table.add_column("kept", no_wrap=True)
+    table.add_column("facts", justify="right", no_wrap=True)
+    for count in counts:
+        table.add_column(str(count), justify="right", no_wrap=True)
+    for told, facts, together in lines_of([row for row in rows if row["count"]]):
+        found = {row["count"]: row for row in rows if line_of(row) == (told, facts, together)}
+        cells = (f"{found[count]['recalled']:.3f}" if count in found else "" for count in counts)
+        table.add_row(told, f"{facts} x {together}", *cells)
+    return table
+
+
+def lines_of(rows: Rows) -> list[tuple[str, int, int]]:
+    """The lines that rows of soft memories belong to, in order."""
+    return list(dict.fromkeys(line_of(row) for row in rows))
+
+
+def line_of(row: dict[str, Any]) -> tuple[str, int, int]:
+    """How episodes are kept, facts in each, and episodes together."""
+    return row["told"], row["facts"], row["together"]
+
+
 TABLES: dict[str, Callable[[Rows], Table]] = {
     "needles": lambda rows: by_budget(rows, "facts recalled, by budget"),
     "episodes": lambda rows: by_budget(rows, "facts recalled from episodes that are not in the prompt"),
@@ -89,16 +117,29 @@ TABLES: dict[str, Callable[[Rows], Table]] = {
     "widths": widths,
     "loading": loading,
     "exact": exact,
+    "soft": soft,
 }
 """Part -> its table."""
 
 
-def plot_needles(rows: Rows, path: Path) -> None:
-    """One line a policy: recall over budget."""
+def draw(result: dict[str, Any], path: Path) -> None:
+    """What of recall over budget and of soft memories was measured, one above the other."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="tight")
-    axes = figure.add_subplot()
+    needles = [*result.get("needles", ()), *result.get("episodes", ())] if "needles" in result else []
+    drawn = [
+        (plot, rows) for plot, rows in ((plot_needles, needles), (plot_soft, result.get("soft"))) if rows
+    ]
+    if not drawn:
+        return
+    figure = Figure(figsize=(8, 5 * len(drawn)), layout="tight")
+    for number, (plot, rows) in enumerate(drawn, 1):
+        plot(figure.add_subplot(len(drawn), 1, number), rows)
+    figure.savefig(path)
+
+
+def plot_needles(axes: Any, rows: Rows) -> None:
+    """One line a policy: recall over budget."""
     for name in dict.fromkeys(row["policy"] for row in rows):
         mine = [row for row in rows if row["policy"] == name]
         axes.plot([row["budget"] for row in mine], [row["recalled"] for row in mine], marker="o", label=name)
@@ -108,4 +149,16 @@ def plot_needles(rows: Rows, path: Path) -> None:
     budgets = sorted({row["budget"] for row in rows})
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.savefig(path)
+
+
+def plot_soft(axes: Any, rows: Rows) -> None:
+    """One line a way to keep episodes: recall over the bytes of one."""
+    for number, (told, facts, together) in enumerate(lines_of(rows)):
+        mine = [row for row in rows if line_of(row) == (told, facts, together)]
+        marker = "o" if number < 10 else "s"
+        name = f"{told}: {facts} facts x {together} episodes"
+        axes.plot(
+            [row["bytes"] for row in mine], [row["recalled"] for row in mine], marker=marker, label=name
+        )
+    axes.set(xlabel="bytes of an episode", ylabel="facts given back", xscale="log", ylim=(-0.02, 1.02))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -49,6 +49,15 @@ def fading_maps() -> Any:
     return FadingMaps.load(FOLDER / "fading.safetensors")
 
 
+def soft_encoder() -> Any:
+    """What `train_soft` trained for `agentmem.kv.SoftMemory`. Raises `MissingExtraError`."""
+    try:
+        from agentmem.kv.soft_encoder import SoftEncoder
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the recall model", "kv") from error
+    return SoftEncoder.load(FOLDER / "soft.safetensors")
+
+
 def model() -> Any:
     """The trained model in fp32, ready to be asked. Raises `MissingExtraError`."""
     try:

@@ -101,7 +101,7 @@ def kv(
         typer.Option(
             "--parts",
             metavar="NAMES",
-            help="Only needles, episodes, distances, widths, loading or exact; comma-separated, may be repeated.",
+            help="Only needles, episodes, distances, widths, loading, exact or soft; comma-separated.",
         ),
     ] = None,
     texts: Annotated[
@@ -121,7 +121,8 @@ def kv(
 ) -> None:
     """Measure what in-model memory keeps and costs, on the packaged recall model.
 
-    Facts recalled by policy and budget, from episodes, over distance; bytes and agreement by width; loading times.
+    Facts recalled by policy and budget, from episodes, over distance; bytes and agreement by width; loading times;
+    soft memories by their size.
     """
     raise typer.Exit(
         load("evals", "kv")(

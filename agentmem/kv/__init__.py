@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from agentmem.kv.memory import KVMemory
     from agentmem.kv.recalled import Recalled
     from agentmem.kv.snapshots import Snapshot, restore, snapshot
+    from agentmem.kv.soft import SoftMemory
+    from agentmem.kv.soft_encoder import SoftEncoder
+    from agentmem.kv.soft_recall import SoftEpisode, SoftRecall
     from agentmem.kv.stats import KVStats
 
 __all__ = [
@@ -24,6 +27,10 @@ __all__ = [
     "KVStats",
     "Recalled",
     "Snapshot",
+    "SoftEncoder",
+    "SoftEpisode",
+    "SoftMemory",
+    "SoftRecall",
     "attach",
     "policies",
     "restore",
@@ -38,6 +45,10 @@ _PARTS = {
     "KVStats": "stats",
     "Recalled": "recalled",
     "Snapshot": "snapshots",
+    "SoftEncoder": "soft_encoder",
+    "SoftEpisode": "soft_recall",
+    "SoftMemory": "soft",
+    "SoftRecall": "soft_recall",
     "attach": "attachment",
     "restore": "snapshots",
     "snapshot": "snapshots",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ pytest.importorskip(
     "transformers", reason="in-model memory needs agentmem[kv]: transformers is not installed"
 )
 
-from agentmem.evals import kv, kv_exact, kv_loading, kv_widths, needles, recaller
+from agentmem.evals import kv, kv_exact, kv_loading, kv_soft, kv_widths, needles, recaller
 from agentmem.evals.kv_episodes import parts, recalled, remembered
 from agentmem.evals.recaller_text import text
 
@@ -138,6 +139,44 @@ def test_an_unknown_part_is_named() -> None:
         kv.kv(["heads"], 1, 100, None, False)
 
 
+def test_more_embeddings_give_back_more_and_their_bytes_in_keys_and_values_less(model: Any) -> None:
+    few, many = (kv_soft.Case(kv_soft.SOFT, facts=4, together=4, count=count) for count in (1, 8))
+    surprising = kv_soft.Case(kv_soft.SURPRISING, facts=4, together=4, count=2)
+
+    rows = list(kv_soft.soft_rows(model, 1, (few, many, surprising)))
+
+    assert rows[0].recalled < 0.5
+    assert rows[1].recalled >= 0.9
+    assert [row.bytes for row in rows[:2]] == [256, 2048]
+    assert rows[2].bytes <= 512
+
+
+def test_soft_memories_on_disk_answer_questions(model: Any) -> None:
+    row = kv_soft.on_disk(model, texts=1, count=8, together=4)
+
+    assert row.recalled >= 0.9
+    assert row.bytes == 8 * 128 * 2
+
+
+def test_soft_memories_are_tabled_and_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        kv_soft.SoftRow("embeddings", 4, 4, 8, 2048.0, 0.875),
+        kv_soft.SoftRow("KV of all tokens", 4, 4, 0, 10752.0, 1.0),
+    ]
+    monkeypatch.setitem(kv.MAKERS, "soft", lambda model, plan: (2, iter([asdict(row) for row in made])))
+
+    code = kv.kv(["soft"], 1, 100, tmp_path / "soft.svg", False)
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "4 x 4" in out
+    assert "0.875" in out
+    assert "10,752 bytes: 1.000" in out
+    assert "KV of all tokens" in (tmp_path / "soft.svg").read_text()
+
+
 def test_a_plot_without_needles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="needs the part 'needles'"):
+    with pytest.raises(InvalidInputError, match="needs the part 'needles' or 'soft'"):
         kv.kv(["widths"], 1, 100, tmp_path / "recall.svg", False)
