@@ -6,9 +6,10 @@ machine alone. Needs `agentmem[kv,langgraph]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from agentmem.errors import InvalidInputError, MissingExtraError
@@ -16,11 +17,14 @@ from agentmem.errors import InvalidInputError, MissingExtraError
 try:
     import torch
     from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.chat_models import BaseChatModel
-    from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
-    from langchain_core.outputs import ChatGeneration, ChatResult
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+    from langchain_core.messages.tool import tool_call_chunk
+    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable
     from pydantic import Field, PrivateAttr
-    from transformers import StoppingCriteria, StoppingCriteriaList
+    from transformers import StoppingCriteriaList
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] not in ("torch", "transformers", "langchain_core"):
         raise
@@ -29,29 +33,19 @@ except ModuleNotFoundError as error:
 
 from agentmem.kv import KVMemory
 
+from .local_answer import Pieces, StopAt, cut, in_thread
 from .local_prefix import SharedPrefix
+from .local_tools import Called, Tool, begins_call, called, described, readable, templated
 
 Prompt = Callable[[Sequence[BaseMessage]], str]
-
-
-class StopAt(StoppingCriteria):
-    """Ends an answer, which begins at token `start`, when it holds one of `stop`."""
-
-    def __init__(self, tokenizer: Any, stop: Sequence[str], start: int) -> None:
-        self._tokenizer, self._stop, self._start = tokenizer, stop, start
-
-    def __call__(self, input_ids: Any, scores: Any, **rest: Any) -> Any:
-        """Whether to stop, for each sequence."""
-        texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
-        found = [any(end in text for end in self._stop) for text in texts]
-        return torch.tensor(found, device=input_ids.device)
 
 
 class LocalChat(BaseChatModel):
     """Answers with a model of yours; with a `KVMemory`, attends to what it recalls for the last user message.
 
     The words of earlier calls are not read again: the cache of the longest common beginning is used (a recall aside,
-    for it changes what the prompt's own keys and values are). One call runs at a time.
+    for it changes what the prompt's own keys and values are). One call runs at a time. `stream` and `astream` give the
+    words as they come.
 
     Raises:
         InvalidInputError: no chat template and no `prompt`, a `kv` of another model, or a setting that cannot be.
@@ -98,16 +92,71 @@ class LocalChat(BaseChatModel):
         name = getattr(self.model.config, "name_or_path", "") or type(self.model).__name__
         return {"model": name, "max_new_tokens": self.max_new_tokens, "temperature": self.temperature}
 
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The same model with tools to call: functions, LangChain tools, pydantic classes or JSON schemas.
+
+        They come into the prompt by the chat template. Whether and how well a model calls them is what it was trained
+        for; a call that is not whole, or of no such tool, comes as one of `invalid_tool_calls`.
+
+        Raises:
+            InvalidInputError: the prompt is not made by a template that writes tools, or a tool is to be forced.
+        """
+        found = described(tools, tool_choice)
+        if found and self.prompt is not None:
+            raise InvalidInputError(
+                "tools come into the prompt by the tokenizer's chat template: leave prompt= out"
+            )
+        templated(self.tokenizer, [HumanMessage("?")], found)
+        return self.bind(tools=found, **kwargs)
+
     def _generate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        tools: Sequence[Tool] = (),
         **kwargs: Any,
     ) -> ChatResult:
         """Recall, answer, remember."""
-        ids = self._read(messages)
+        message = self._answered(messages, stop or (), tools)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        tools: Sequence[Tool] = (),
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        """The same, the words as they come; calls of tools, what was recalled and the counts with the last chunk.
+
+        The answer is made in a thread of its own. Who stops listening stops it; it is not remembered then.
+        """
+        for one in in_thread(lambda say, left: self._answered(messages, stop or (), tools, say, left)):
+            chunk = AIMessageChunk(content=one) if isinstance(one, str) else last_chunk(one[0])
+            made = ChatGenerationChunk(message=chunk)
+            if run_manager is not None and isinstance(one, str):
+                run_manager.on_llm_new_token(one, chunk=made)
+            yield made
+
+    def _answered(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str],
+        tools: Sequence[Tool],
+        say: Callable[[str], object] = len,
+        left: Event | None = None,
+    ) -> AIMessage:
+        """One whole turn; words are told to `say` as they come."""
+        ids = self._read(messages, tools)
         asked = next((one.text for one in reversed(messages) if one.type == "human"), "")
+        pieces = Pieces(self._reader(tools), stop, say, begins_call if tools else lambda text: False)
+        criteria = StoppingCriteriaList([StopAt(self.tokenizer, stop, len(ids), left)])
         with self._turn:
             recalled: list[str] = []
             with ExitStack() as stack:
@@ -115,63 +164,71 @@ class LocalChat(BaseChatModel):
                     found = stack.enter_context(self.kv.recalled(asked))
                     recalled = [episode.id for episode in found.episodes]
                 if recalled:
-                    out, shared = self._continued(ids, None, stop), 0
+                    out, shared = self._continued(ids, None, criteria, pieces), 0
             if not recalled:
                 cache, shared = self._shared.start(ids, self.model)
-                out = self._continued(ids, cache, stop)
+                out = self._continued(ids, cache, criteria, pieces)
                 self._shared.keep(out[:-1], cache)
-            answer = self._worded(out[len(ids) :], stop)
-            if self.kv is not None and self.remember:
-                self._keep(messages, answer)
-        message = AIMessage(
-            content=answer,
+            answer = called(cut(self._reader(tools)(out[len(ids) :]), stop).strip(), tools)
+            pieces.let_out(answer.text)
+            if self.kv is not None and self.remember and not (left is not None and left.is_set()):
+                self._keep(messages, answer.text)
+        return self._message(answer, len(ids), len(out), shared, recalled)
+
+    def _message(self, answer: Called, read: int, total: int, shared: int, recalled: list[str]) -> AIMessage:
+        return AIMessage(
+            content=answer.text,
+            tool_calls=list(answer.calls),
+            invalid_tool_calls=list(answer.invalid),
             usage_metadata={
-                "input_tokens": len(ids),
-                "output_tokens": len(out) - len(ids),
-                "total_tokens": len(out),
+                "input_tokens": read,
+                "output_tokens": total - read,
+                "total_tokens": total,
                 "input_token_details": {"cache_read": shared},
             },
             response_metadata={**self._identifying_params, "recalled": recalled},
         )
-        return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _read(self, messages: Sequence[BaseMessage]) -> list[int]:
+    def _read(self, messages: Sequence[BaseMessage], tools: Sequence[Tool]) -> list[int]:
         """The messages as tokens."""
         ids: list[int]
         if self.prompt is not None:
             ids = self.tokenizer(self.prompt(messages))["input_ids"]
         else:
-            text = self.tokenizer.apply_chat_template(
-                convert_to_openai_messages(messages), tokenize=False, add_generation_prompt=True
-            )
             # the template wrote the start token
-            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids = self.tokenizer(templated(self.tokenizer, messages, tools), add_special_tokens=False)[
+                "input_ids"
+            ]
         if not ids:
             raise InvalidInputError("the messages make no tokens; say something")
         return ids
 
-    def _continued(self, ids: list[int], cache: Any, stop: list[str] | None) -> list[int]:
+    def _reader(self, tools: Sequence[Tool]) -> Callable[[Sequence[int]], str]:
+        """How the tokens of an answer become text."""
+        if tools:
+            return lambda ids: readable(self.tokenizer, ids)
+        return lambda ids: str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _continued(
+        self, ids: list[int], cache: Any, criteria: StoppingCriteriaList, pieces: Pieces
+    ) -> list[int]:
         """The tokens and those that follow."""
         given = torch.tensor([ids], device=next(self.model.parameters()).device)
-        sampled: dict[str, Any] = {"do_sample": self.temperature > 0}
+        settings: dict[str, Any] = {"do_sample": self.temperature > 0}
         if self.temperature > 0:
-            sampled["temperature"] = self.temperature
-        if stop:
-            sampled["stopping_criteria"] = StoppingCriteriaList([StopAt(self.tokenizer, stop, len(ids))])
+            settings["temperature"] = self.temperature
         if cache is not None:
-            sampled["past_key_values"] = cache
+            settings["past_key_values"] = cache
         out = self.model.generate(
-            given, attention_mask=torch.ones_like(given), max_new_tokens=self.max_new_tokens, **sampled
+            given,
+            attention_mask=torch.ones_like(given),
+            max_new_tokens=self.max_new_tokens,
+            stopping_criteria=criteria,
+            streamer=pieces,
+            **settings,
         )
         found: list[int] = out[0].tolist()
         return found
-
-    def _worded(self, ids: Sequence[int], stop: list[str] | None) -> str:
-        """The answer as text, without what ends it."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        for end in stop or ():
-            text = text.split(end, 1)[0]
-        return text.strip()
 
     def _keep(self, messages: Sequence[BaseMessage], answer: str) -> None:
         """Remember what came after the model's last answer, and this one, as one episode."""
@@ -182,7 +239,26 @@ class LocalChat(BaseChatModel):
             if message.type == "human" and message.text.strip():
                 new.append(message)
         told = [{"role": "user", "content": message.text} for message in reversed(new)]
-        if told and answer:
+        if answer:
             told.append({"role": "assistant", "content": answer})
         if told:
             self.kv.remember(told, session=self.session)
+
+
+def last_chunk(message: AIMessage) -> AIMessageChunk:
+    """What ends a stream: all of the message but its words."""
+    calls = [
+        tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=number)
+        for number, call in enumerate(message.tool_calls)
+    ]
+    broken = [
+        tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=number)
+        for number, call in enumerate(message.invalid_tool_calls, len(calls))
+    ]
+    return AIMessageChunk(
+        content="",
+        tool_call_chunks=[*calls, *broken],
+        usage_metadata=message.usage_metadata,
+        response_metadata=message.response_metadata,
+        chunk_position="last",
+    )
