@@ -119,6 +119,8 @@ class AsyncMemory:
         coverage: float = 1.0,
         gate: bool = False,
         without: Sequence[str] = (),
+        reread: int = 0,
+        decompose: bool = False,
     ) -> Recall:
         """See `Memory.recall`."""
         return await self._run(
@@ -133,6 +135,8 @@ class AsyncMemory:
             coverage=coverage,
             gate=gate,
             without=without,
+            reread=reread,
+            decompose=decompose,
         )
 
     async def recall_stream(
@@ -149,6 +153,8 @@ class AsyncMemory:
         coverage: float = 1.0,
         gate: bool = False,
         without: Sequence[str] = (),
+        reread: int = 0,
+        decompose: bool = False,
     ) -> AsyncIterator[RecallChunk]:
         """See `Memory.recall_stream`; what is wrong with the arguments is raised when the first chunk is asked for."""
         chunks = await self._run(
@@ -164,6 +170,8 @@ class AsyncMemory:
             coverage=coverage,
             gate=gate,
             without=without,
+            reread=reread,
+            decompose=decompose,
         )
         while (chunk := await self._run(next, chunks, None)) is not None:
             yield chunk

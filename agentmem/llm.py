@@ -1,6 +1,6 @@
 """Language models as agentmem asks them: a system text and a prompt in, a text out. Knows no provider.
 
-No model is ever asked while something is remembered or recalled.
+No model is ever asked while something is remembered, nor while it is recalled, unless the caller says `decompose=True`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from agentmem.errors import InvalidInputError, LLMError
 
 
 class LLM(Protocol):
-    """A language model. Never asked while something is remembered or recalled; what it answers is checked."""
+    """A language model; what it answers is checked."""
 
     @property
     def name(self) -> str:

@@ -9,9 +9,12 @@ from time import perf_counter
 from agentmem.clock import Moment, to_utc
 from agentmem.core import Wiring
 from agentmem.errors import InvalidInputError
+from agentmem.llm import LLM
 from agentmem.lookup import Lookup, positive
 from agentmem.read.features import Asked
 from agentmem.read.request import ALL_TIERS, CHANNELS, STAGES, Request
+from agentmem.read.reread import MOST_ROUNDS
+from agentmem.read.split import Splitter
 from agentmem.read.stream import STREAM_MODES, Stream, StreamMode
 from agentmem.types import Recall, RecallChunk, Tier
 
@@ -20,6 +23,8 @@ DEFAULT_BUDGET_TOKENS = 1000
 
 class Recalling(Lookup):
     """The methods of `Memory` that answer a question with evidence."""
+
+    _llm: LLM | None
 
     def recall(
         self,
@@ -34,6 +39,8 @@ class Recalling(Lookup):
         coverage: float = 1.0,
         gate: bool = False,
         without: Sequence[str] = (),
+        reread: int = 0,
+        decompose: bool = False,
     ) -> Recall:
         """The best evidence for a question, packed under a token budget.
 
@@ -51,14 +58,30 @@ class Recalling(Lookup):
             gate: let the question decide what is read: nothing for small talk, else the tiers where evidence is likely.
             without: channels (`dense`, `lexical`, `recent`) and stages to leave out: `neighbours` (the turns beside
                 what was proposed), `late` (word pieces), `weights` (everything but the channels' own scores).
+            reread: look again up to so many times, at most 2, by what the evidence leads on to, where it leaves much of
+                the question open.
+            decompose: let the memory's language model say what to look for, where the evidence leaves much of the
+                question open; counts as one time. What it answers is checked; where it fails, nothing changes.
 
         Raises:
-            InvalidInputError: an empty query, or a budget, `k`, tier, part or chance that makes no sense.
+            InvalidInputError: an empty query, or a budget, `k`, tier, part, chance or `reread` that makes no sense; or
+                `decompose` for a memory that was opened without `llm=`.
             BudgetTooSmallError: the budget cannot hold the frame of a context.
         """
         self._core.check_open()
         request = self._request(
-            query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate, without
+            query,
+            budget_tokens,
+            at,
+            k,
+            tiers,
+            explain,
+            min_relevance,
+            coverage,
+            gate,
+            without,
+            reread,
+            decompose,
         )
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None or gate)
 
@@ -84,6 +107,8 @@ class Recalling(Lookup):
         coverage: float = 1.0,
         gate: bool = False,
         without: Sequence[str] = (),
+        reread: int = 0,
+        decompose: bool = False,
     ) -> Iterator[RecallChunk]:
         """The evidence as it is found, best estimate first, so that a model can read while memory still looks.
 
@@ -102,7 +127,18 @@ class Recalling(Lookup):
         if mode not in STREAM_MODES:
             raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
         request = self._request(
-            query, budget_tokens, at, k, tiers, explain, min_relevance, coverage, gate, without
+            query,
+            budget_tokens,
+            at,
+            k,
+            tiers,
+            explain,
+            min_relevance,
+            coverage,
+            gate,
+            without,
+            reread,
+            decompose,
         )
         stream = Stream(request, mode, self._core.tokenizer)
         return self._chunks(request, stream, exactly=tiers is not None or gate)
@@ -141,6 +177,8 @@ class Recalling(Lookup):
         coverage: float,
         gate: bool,
         without: Sequence[str],
+        reread: int,
+        decompose: bool,
     ) -> Request:
         """What is asked, checked."""
         if not isinstance(query, str) or not query.strip():
@@ -161,6 +199,10 @@ class Recalling(Lookup):
             )
         if set(without) >= set(CHANNELS):
             raise InvalidInputError("without leaves no channel to look for anything; keep one of them")
+        if reread not in range(MOST_ROUNDS + 1):
+            raise InvalidInputError(f"reread is a number of looks from 0 to {MOST_ROUNDS}, not {reread!r}")
+        if decompose and self._llm is None:
+            raise InvalidInputError("decompose needs a language model: Memory(..., llm=...)")
         moment = None if at is None else to_utc(at)
         return Request(
             self._namespace,
@@ -174,6 +216,8 @@ class Recalling(Lookup):
             coverage,
             gate,
             frozenset(without),
+            int(reread),
+            Splitter(self._llm, self._core.beside) if decompose and self._llm is not None else None,
         )
 
 

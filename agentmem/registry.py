@@ -59,6 +59,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ablation": "agentmem.evals.ablation:ablation",
         "coverage": "agentmem.evals.coverage:coverage",
         "gate": "agentmem.evals.gate:gate",
+        "reread": "agentmem.evals.reread:reread",
         "kv": "agentmem.evals.kv:kv",
         "stream": "agentmem.evals.kv_stream:stream",
     },

@@ -234,12 +234,32 @@ class ItemTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class RereadTrace:
+    """A further look. `by` is "leads", or the model that split the question, or "" where none was needed.
+
+    `open_share` is how much of the question the evidence did not cover, from 0 to 1, and `open` the terms, names and
+    times of it; `asked` are the further questions, `confirmed` what the model took from the evidence; `found` counts
+    the passages that came, or came again. `note` says what was amiss.
+    """
+
+    by: str
+    open_share: float
+    open: tuple[str, ...]
+    asked: tuple[str, ...]
+    confirmed: tuple[str, ...]
+    found: int
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """How a recall came about.
 
     `relevance` is the chance that memory holds an answer, None where too little is stored to tell. `weights` names the
     set that ranked. `cut` and `reasons` (for the items, in their order) are kept with `explain=True`. With `gate=True`,
     `need` is the chance that the question needs memory at all, and `scope` that of each tier to hold the evidence.
+    `rereads` tell of further looks, in order.
     """
 
     query: str
@@ -259,6 +279,7 @@ class Trace:
     reasons: tuple[ItemTrace, ...] = ()
     need: float | None = None
     scope: Mapping[Tier, float] = field(default_factory=dict)
+    rereads: tuple[RereadTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,9 +335,23 @@ def _told(trace: Trace) -> list[str]:
             f"channel   {channel.name:<10} {channel.proposed:>4} candidates "
             f"{channel.seconds * 1e3:7.1f} ms{note}"
         )
+    for look in trace.rereads:
+        lines.extend(_told_of_look(look))
     by = f", weighed by {trace.weights!r}" if trace.weights else ""
     lines.append(f"fused     {trace.candidates} candidates, {trace.folded} duplicates folded{by}")
     return lines
+
+
+def _told_of_look(look: RereadTrace) -> list[str]:
+    missing = f" ({', '.join(look.open)})" if look.open else ""
+    told = f"reread    {look.open_share:.0%} of the question open{missing}"
+    if look.by:
+        told += f"; by {look.by}: {look.found} passages {look.seconds * 1e3:.1f} ms"
+    return [
+        told + (f"; {look.note}" if look.note else ""),
+        *(f"  known   {fact}" for fact in look.confirmed),
+        *(f"  asked   {question}" for question in look.asked),
+    ]
 
 
 def _told_of_items(recall: Recall) -> list[str]:

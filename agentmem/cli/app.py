@@ -78,6 +78,7 @@ evals.command()(evaluate.fit)
 evals.command()(evaluate.ablation)
 evals.command()(evaluate.coverage)
 evals.command()(evaluate.gate)
+evals.command()(evaluate.reread)
 evals.command()(evaluate.kv)
 evals.command()(evaluate.stream)
 

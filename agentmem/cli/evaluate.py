@@ -214,3 +214,18 @@ def gate(
     raise typer.Exit(
         load("evals", "gate")(data=data, sample=sample, out=out, embedder=embedder, as_json=as_json)
     )
+
+
+def reread(
+    data: Data = None,
+    sample: Sample = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Questions of each conversation.")
+    ] = None,
+    embedder: Embedder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what looking again finds: on questions of two steps made for it, or on LoCoMo."""
+    raise typer.Exit(
+        load("evals", "reread")(data=data, sample=sample, limit=limit, embedder=embedder, as_json=as_json)
+    )

@@ -56,6 +56,14 @@ def recall(
             help="Leave out dense, lexical, recent, neighbours, late or weights; may be repeated.",
         ),
     ] = None,
+    reread: Annotated[
+        int,
+        typer.Option(
+            "--reread",
+            metavar="LOOKS",
+            help="Look again up to 2 times, by what was found, where it leaves much of the question open.",
+        ),
+    ] = 0,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
@@ -75,6 +83,7 @@ def recall(
             coverage=coverage,
             gate=gate,
             without=without or (),
+            reread=reread,
         )
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})

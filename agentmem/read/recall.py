@@ -1,4 +1,4 @@
-"""Answers a recall, top to bottom: embed, analyse, gather, weigh, fold, pack, trace."""
+"""Answers a recall, top to bottom: embed, analyse, gather, weigh, look again if need be, fold, pack, trace."""
 
 from __future__ import annotations
 
@@ -21,18 +21,32 @@ from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
 from agentmem.read.gate import LEAST_POOL, alike, signs
 from agentmem.read.gather import Gathered, Gatherer
+from agentmem.read.leads import TOO_OFTEN
 from agentmem.read.pack import Packed, enough, pack
 from agentmem.read.pool import Pool, make_pool
 from agentmem.read.query import analyse
 from agentmem.read.request import ALL_TIERS, Request
+from agentmem.read.reread import Rereader
 from agentmem.read.scope import Gated
 from agentmem.read.views import Views
 from agentmem.terms import terms
-from agentmem.types import CutItem, ItemTrace, Namespace, QuestionTrace, Recall, RecalledItem, Tier, Trace
+from agentmem.types import (
+    CutItem,
+    ItemTrace,
+    Namespace,
+    QuestionTrace,
+    Recall,
+    RecalledItem,
+    RereadTrace,
+    Tier,
+    Trace,
+)
 
 # a short line with its share of a header; no budget reaches further down the list than this allows
 _TOKENS_PER_LINE = 10
 _FURTHEST = 25_600
+# how deep a further look goes
+_USEFUL_AGAIN = 100
 # features told of for each item
 _PARTS_TOLD = 5
 
@@ -74,11 +88,14 @@ class Recaller:
         useful = max(min(request.budget_tokens // _TOKENS_PER_LINE, _FURTHEST), 2 * (request.k or 0))
         gathered = self.gather(request.namespace, asked, request.at, request.tiers, useful, request.without)
         weighed = self._weigh(request.namespace, asked, gathered, request.without)
-        gate, ranked = self._gate(request, asked, gathered, weighed)
+        rereads: tuple[RereadTrace, ...] = ()
+        if (request.reread or request.splitter) and weighed.ranked and not _silent(request, weighed):
+            weighed, rereads = self._reread(request, asked, len(gathered.head), weighed)
+        gate, ranked = self._gate(request, asked, weighed)
         candidates, folded = fold(ranked, weighed.sayings)
         count = enough(candidates, request.coverage)
         gate = gate._replace(need=needed)
-        return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:])
+        return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:], rereads)
 
     def packed(self, request: Request, found: Found, embed_seconds: float, start: float) -> Recall:
         """The best of what was found, within the budget; `start` is when it was asked, by `perf_counter`."""
@@ -118,6 +135,7 @@ class Recaller:
             # a plain one, which can be copied and pickled
             scope=dict(gate.chances),
             reasons=_reasons(packed.items, found.gathered, weighed) if request.explain else (),
+            rereads=found.rereads,
         )
         return Recall(packed.text, packed.items, trace, packed.tokens)
 
@@ -133,13 +151,23 @@ class Recaller:
 
     def ask(self, text: str, at: datetime | None) -> Asked:
         """The question analysed, in terms, and embedded where that works."""
-        made = embed_pieces_or_none(self._embedder, [text], "query")
-        asked = self.ask_words(text, at)
+        return self.ask_all([text], at)[0]
+
+    def ask_all(self, texts: Sequence[str], at: datetime | None) -> list[Asked]:
+        """As `ask`, for several questions, embedded in one go."""
+        made = embed_pieces_or_none(self._embedder, texts, "query")
+        asked = [self.ask_words(text, at) for text in texts]
         if made is None:
             return asked
-        pieces = made.pieces[0] if made.pieces else None
-        spans = tuple(made.spans[0]) if made.spans else None
-        return replace(asked, vector=made.rows[0], pieces=pieces, spans=spans)
+        return [
+            replace(
+                entry,
+                vector=made.rows[place],
+                pieces=made.pieces[place] if made.pieces else None,
+                spans=tuple(made.spans[place]) if made.spans else None,
+            )
+            for place, entry in enumerate(asked)
+        ]
 
     def ask_words(self, text: str, at: datetime | None) -> Asked:
         """The question analysed and in terms; asks no embedder."""
@@ -196,13 +224,41 @@ class Recaller:
         sayings = {passage.key: view.saying for passage, view in zip(pool.passages, pool.views, strict=True)}
         return _Weighed(in_order(gathered, scores), able, columns, relevance, sayings)
 
-    def _gate(
-        self, request: Request, asked: Asked, gathered: Gathered, weighed: _Weighed
-    ) -> tuple[Gated, list[Candidate]]:
+    def _reread(
+        self, request: Request, asked: Asked, head: int, weighed: _Weighed
+    ) -> tuple[_Weighed, tuple[RereadTrace, ...]]:
+        """The same with what further looks find; what was not looked at closely stays below."""
+        namespace = request.namespace
+
+        def look(texts: Sequence[str]) -> list[list[Candidate]]:
+            found = []
+            for asked in self.ask_all(texts, request.at):
+                gathered = self.gather(
+                    namespace, asked, request.at, request.tiers, _USEFUL_AGAIN, request.without
+                )
+                weighed = self._weigh(namespace, asked, gathered, request.without)
+                found.append(weighed.ranked[: len(gathered.head)])
+            return found
+
+        rereader = Rereader(
+            asked,
+            weighed.ranked[:head],
+            look,
+            ask=lambda text: self.ask_words(text, request.at),
+            often=lambda term: len(self._store.match(namespace, (term,), TOO_OFTEN + 1)),
+        )
+        ranked = rereader.read(request.reread, request.splitter)
+        closely = {entry.passage.key for entry in ranked}
+        rest = [entry for entry in weighed.ranked[head:] if entry.passage.key not in closely]
+        last = ranked[-1].score
+        ranked.extend(entry.scored(last - place) for place, entry in enumerate(rest, 1))
+        return weighed._replace(ranked=ranked), tuple(rereader.traces)
+
+    def _gate(self, request: Request, asked: Asked, weighed: _Weighed) -> tuple[Gated, list[Candidate]]:
         """Whether there is anything worth saying, and from which tiers; with the candidates that are left."""
-        ranked, least = weighed.ranked, request.min_relevance
-        if weighed.relevance is not None and weighed.relevance < least:
-            return Gated((), f"nothing relevant: below {least:.3f}"), []
+        ranked = weighed.ranked
+        if _silent(request, weighed):
+            return Gated((), f"nothing relevant: below {request.min_relevance:.3f}"), []
         if not request.gate or not ranked:
             named = "all tiers asked for" if request.tiers == ALL_TIERS else "tiers named by the caller"
             return Gated(request.tiers, named), ranked
@@ -235,6 +291,12 @@ class Found(NamedTuple):
     candidates: list[Candidate]
     folded: int
     spare: list[Candidate]
+    rereads: tuple[RereadTrace, ...] = ()
+
+
+def _silent(request: Request, weighed: _Weighed) -> bool:
+    """Whether an answer is less likely than is asked for."""
+    return weighed.relevance is not None and weighed.relevance < request.min_relevance
 
 
 def _not_needed(spare: Sequence[Candidate]) -> tuple[CutItem, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from agentmem.read.split import Splitter
 from agentmem.types import Namespace, Tier
 
 # who proposes candidates, and what is done with them that may be left undone
@@ -28,3 +29,5 @@ class Request:
     coverage: float = 1.0
     gate: bool = False
     without: frozenset[str] = frozenset()
+    reread: int = 0
+    splitter: Splitter | None = None

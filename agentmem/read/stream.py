@@ -8,6 +8,7 @@ hand it on, to append and to update, are those of Stream2LLM.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Literal
@@ -50,7 +51,9 @@ class Stream:
         if self._appends and request.min_relevance > 0:
             # what is said cannot be taken back, and all that is known decides whether there is an answer
             return None
-        found = recaller.find(request, recaller.ask_words(request.text, request.at))
+        # to look again takes longer than to embed the question
+        at_once = replace(request, reread=0, splitter=None)
+        found = recaller.find(at_once, recaller.ask_words(request.text, request.at))
         if not self._appends:
             told = recaller.packed(request, found, 0.0, self._start)
             return RecallChunk(told.text, told.items, told.tokens, self._seconds()) if told.items else None
