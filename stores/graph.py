@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agentmem.contracts import EventMentions
@@ -89,29 +89,31 @@ def _entity_pks(connection: Connection, namespace_pk: int, found: Sequence[Event
     for item in found:
         for mention in item.mentions:
             first.setdefault(mention.key, mention.surface)
-    pks: dict[str, int] = {}
-    for chunk in chunks(list(first)):
-        rows = connection.execute(select(N.key, N.pk).where(N.namespace_pk == namespace_pk, N.key.in_(chunk)))
-        pks.update((row.key, row.pk) for row in rows)
+    pks = _stored(connection, namespace_pk, list(first))
     missing = [key for key in first if key not in pks]
     if missing:
-        made = connection.execute(
-            insert(schema.entities).returning(N.pk, sort_by_parameter_order=True),
+        insert_rows(
+            connection,
+            schema.entities,
+            ("namespace_pk", "key", "first_word", "words", "name", "kind", "mentions"),
             [
-                {
-                    "namespace_pk": namespace_pk,
-                    "key": key,
-                    "first_word": key.partition(" ")[0],
-                    "words": key.count(" ") + 1,
-                    "name": first[key],
-                    "kind": KINDS[-1],
-                    "mentions": 0,
-                }
+                (namespace_pk, key, key.partition(" ")[0], key.count(" ") + 1, first[key], KINDS[-1], 0)
                 for key in missing
             ],
-        ).scalars()
-        pks.update(zip(missing, made, strict=True))
+        )
+        pks |= _stored(connection, namespace_pk, missing)
     return pks
+
+
+def _stored(connection: Connection, namespace_pk: int, keys: Sequence[str]) -> dict[str, int]:
+    """The entities of these folded names that there are."""
+    return {
+        row.key: row.pk
+        for chunk in chunks(keys)
+        for row in connection.execute(
+            select(N.key, N.pk).where(N.namespace_pk == namespace_pk, N.key.in_(chunk))
+        )
+    }
 
 
 def _count_mentions(connection: Connection, found: Sequence[EventMentions], pks: Mapping[str, int]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from agentmem.clock import to_micros
 from agentmem.contracts import PreparedEvent, Vectors
@@ -30,10 +30,23 @@ _BY_HASH = select(E.content_hash, E.id).where(
     E.namespace_pk == bindparam("namespace"), E.content_hash.in_(_WANTED), schema.MADE_HERE
 )
 _NOTES = select(M.id).where(M.namespace_pk == bindparam("namespace"), M.id.in_(_WANTED)).limit(1)
+_KEYS = select(P.pk, P.event_pk, P.memory_pk, P.start).where(P.namespace_pk == bindparam("namespace"))
+_BY_EVENT, _BY_MEMORY = _KEYS.where(P.event_pk.in_(_WANTED)), _KEYS.where(P.memory_pk.in_(_WANTED))
 _EVENT_COLUMNS = (
     "namespace_pk", "id", "session", "seq", "role", "name", "content",
     "occurred_at", "recorded_at", "content_hash", "token_count", "metadata",
 )  # fmt: skip
+
+
+class PassageRow(NamedTuple):
+    """A row of `passages`: of an event or of a note. `index_text` waits there for a vector."""
+
+    event_pk: int | None
+    memory_pk: int | None
+    start: int
+    end: int
+    index_text: str | None
+    terms: int
 
 
 def known(
@@ -127,27 +140,21 @@ def _insert(
         select(E.pk).where(E.namespace_pk == namespace.pk, E.seq >= namespace.next_seq).order_by(E.seq)
     ).scalars()
     point("remember.events_added")
-    values: list[dict[str, Any]] = []
+    rows: list[PassageRow] = []
     terms: list[tuple[str, ...]] = []
     data: list[bytes | None] = []
     found: list[Vectors | None] = []
     for event_pk, item in zip(event_pks, fresh.values(), strict=True):
         for place, passage in enumerate(item.passages):
             waiting = item.vectors is None
-            values.append(
-                {
-                    "namespace_pk": namespace.pk,
-                    "event_pk": event_pk,
-                    "start": passage.start,
-                    "end": passage.end,
-                    "index_text": passage.index_text if waiting else None,
-                    "terms": len(passage.terms),
-                }
+            index_text = passage.index_text if waiting else None
+            rows.append(
+                PassageRow(event_pk, None, passage.start, passage.end, index_text, len(passage.terms))
             )
             terms.append(passage.terms)
             data.append(None if item.vectors is None else item.vectors[place].tobytes())
             found.append(None if waiting or item.pieces is None else item.pieces[place])
-    keys = add_passages(connection, namespace.pk, values, terms)
+    keys = add_passages(connection, namespace.pk, rows, terms)
     vectors.add(
         connection,
         embedder_pk,
@@ -162,21 +169,30 @@ def _insert(
 def add_passages(
     connection: Connection,
     namespace_pk: int,
-    values: Sequence[dict[str, Any]],
+    rows: Sequence[PassageRow],
     terms: Sequence[tuple[str, ...]],
 ) -> list[int]:
     """Insert passage rows with their lexical rows; returns their keys in order."""
-    keys = list(
-        connection.execute(
-            insert(schema.passages).returning(P.pk, sort_by_parameter_order=True), list(values)
-        ).scalars()
-    )
+    columns = ("namespace_pk", *PassageRow._fields)
+    insert_rows(connection, schema.passages, columns, [(namespace_pk, *row) for row in rows])
+    keys = _keys_of(connection, namespace_pk, rows)
     point("index.passages_added")
     lexical.add(connection, namespace_pk, zip(keys, terms, strict=True))
     point("index.terms_added")
     namespaces.count(connection, namespace_pk, passages=len(keys), terms=sum(map(len, terms)))
     point("index.passages_counted")
     return keys
+
+
+def _keys_of(connection: Connection, namespace_pk: int, rows: Sequence[PassageRow]) -> list[int]:
+    # asked for afterwards: SQLite gives keys back to one row at a time, which takes longer than all else here
+    found: dict[tuple[int | None, int | None, int], int] = {}
+    for owner, statement in ((0, _BY_EVENT), (1, _BY_MEMORY)):
+        owners = list(dict.fromkeys(row[owner] for row in rows if row[owner] is not None))
+        for chunk in chunks(owners):
+            stored = connection.execute(statement, {"namespace": namespace_pk, "wanted": chunk}).all()
+            found.update(((event_pk, memory_pk, start), key) for key, event_pk, memory_pk, start in stored)
+    return [found[row.event_pk, row.memory_pk, row.start] for row in rows]
 
 
 def _event_values(namespace_pk: int, seq: int, id_: str, item: PreparedEvent) -> tuple[Any, ...]:

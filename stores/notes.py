@@ -90,15 +90,9 @@ def add(
     point("note.added")
     _add_sources(connection, namespace_pk, memory_pk, event_pks)
     point("note.sources_added")
-    values = {
-        "namespace_pk": namespace_pk,
-        "memory_pk": memory_pk,
-        "start": passage.start,
-        "end": passage.end,
-        "index_text": passage.index_text if vector is None else None,
-        "terms": len(passage.terms),
-    }
-    (key,) = log.add_passages(connection, namespace_pk, [values], [passage.terms])
+    index_text = passage.index_text if vector is None else None
+    row = log.PassageRow(None, memory_pk, passage.start, passage.end, index_text, len(passage.terms))
+    (key,) = log.add_passages(connection, namespace_pk, [row], [passage.terms])
     if vector is not None:
         vectors.add(connection, embedder_pk, [(namespace_pk, key, vector.tobytes())])
         pieces.add(connection, embedder_pk, [(namespace_pk, key)], [found])

@@ -65,18 +65,11 @@ def _passages(connection: Connection, namespace_pk: int, event: Row[Any]) -> Non
         return
     connection.execute(delete(schema.passages).where(P.event_pk == event.pk))
     namespaces.count(connection, namespace_pk, passages=-len(found), terms=-sum(row.terms for row in found))
-    values = [
-        {
-            "namespace_pk": namespace_pk,
-            "event_pk": event.pk,
-            "start": passage.start,
-            "end": passage.end,
-            "index_text": passage.index_text,
-            "terms": len(passage.terms),
-        }
+    rows = [
+        log.PassageRow(event.pk, None, passage.start, passage.end, passage.index_text, len(passage.terms))
         for passage in made
     ]
-    log.add_passages(connection, namespace_pk, values, [passage.terms for passage in made])
+    log.add_passages(connection, namespace_pk, rows, [passage.terms for passage in made])
 
 
 def _recount(connection: Connection, namespace_pk: int) -> None:

@@ -57,7 +57,10 @@ class Store(Protocol):
         """Every namespace that starts with these parts, sorted."""
 
     def known(self, namespace: Namespace, events: Sequence[tuple[str | None, str]]) -> list[str | None]:
-        """For each `(id, content_hash)` the stored event's id, or None. Raises `DuplicateIdError`."""
+        """For each `(id, content_hash)` the stored event's id, or None; without an id, one that was given its own here.
+
+        Raises `DuplicateIdError`.
+        """
 
     def append(self, namespace: Namespace, events: Sequence[PreparedEvent]) -> list[tuple[str, bool]]:
         """Store in order; per event its id and whether it is new. All or nothing."""

@@ -7,12 +7,15 @@ at the next chance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from agentmem.clock import Clock
-from agentmem.contracts import Embedder, PreparedEvent, Store, Tokenizer
+from agentmem.contracts import Embedder, Passage, PreparedEvent, Store, Tokenizer
+from agentmem.embed.late import Embedded
 from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.faults import point
 from agentmem.quote import without_recall
@@ -86,47 +89,60 @@ class Ingest:
         wanted = [(event.id, digest) for event, digest in zip(events, hashes, strict=True)]
         known = self._store.known(namespace, wanted)
         fresh = [
-            self._prepare(event, digest)
+            self._cut(event, digest)
             for event, digest, old in zip(events, hashes, known, strict=True)
             if old is None
         ]
         point("remember.prepared")
-        prepared, pending = self._with_vectors(fresh)
-        point("remember.embedded")
-        outcome = iter(self._store.append(namespace, prepared) if prepared else ())
-        results = [next(outcome) if old is None else (old, False) for old in known]
-        added = sum(new for _, new in results)
-        self._deriver.wrote(namespace, added)
-        return Receipt(tuple(id_ for id_, _ in results), added, len(results) - added, pending_vectors=pending)
-
-    def _prepare(self, event: NewEvent, digest: str) -> PreparedEvent:
-        now = self._clock.now()
-        occurred_at = event.occurred_at or now
-        return PreparedEvent(
-            event=event,
-            content_hash=digest,
-            token_count=self._tokenizer.count(event.content),
-            recorded_at=now,
-            occurred_at=occurred_at,
-            passages=event_passages(event.name or event.role, occurred_at, event.content),
-            vectors=None,
-        )
-
-    def _with_vectors(self, fresh: Sequence[PreparedEvent]) -> tuple[list[PreparedEvent], int]:
-        """The events with their vectors, and how many vectors could not be made."""
         texts = [passage.index_text for item in fresh for passage in item.passages]
         # a text said twice is embedded once
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         made = embed_pieces_or_none(self._embedder, list(places)) if texts else None
-        if made is None:
-            return list(fresh), len(texts)
-        prepared = []
-        name = self._embedder.name
-        for item in fresh:
-            ours = [places[passage.index_text] for passage in item.passages]
-            pieces = None if made.pieces is None else tuple(made.pieces[place] for place in ours)
-            prepared.append(replace(item, vectors=made.rows[ours], embedder=name, pieces=pieces))
-        return prepared, 0
+        point("remember.embedded")
+        prepared = [self._prepare(item, places, made) for item in fresh]
+        outcome = iter(self._store.append(namespace, prepared) if prepared else ())
+        results = [next(outcome) if old is None else (old, False) for old in known]
+        added = sum(new for _, new in results)
+        self._deriver.wrote(namespace, added)
+        return Receipt(
+            tuple(id_ for id_, _ in results),
+            added,
+            len(results) - added,
+            pending_vectors=len(texts) if made is None else 0,
+        )
+
+    def _cut(self, event: NewEvent, digest: str) -> _Fresh:
+        now = self._clock.now()
+        occurred_at = event.occurred_at or now
+        passages = event_passages(event.name or event.role, occurred_at, event.content)
+        return _Fresh(event, digest, now, occurred_at, passages)
+
+    def _prepare(self, item: _Fresh, places: Mapping[str, int], made: Embedded | None) -> PreparedEvent:
+        """The event with its vectors; `places` says in which row those of a text are."""
+        ours = [places[passage.index_text] for passage in item.passages]
+        return PreparedEvent(
+            event=item.event,
+            content_hash=item.digest,
+            token_count=self._tokenizer.count(item.event.content),
+            recorded_at=item.recorded_at,
+            occurred_at=item.occurred_at,
+            passages=item.passages,
+            vectors=None if made is None else made.rows[ours],
+            embedder="" if made is None else self._embedder.name,
+            pieces=None
+            if made is None or made.pieces is None
+            else tuple(made.pieces[place] for place in ours),
+        )
+
+
+class _Fresh(NamedTuple):
+    """An event that is not stored yet, cut into passages."""
+
+    event: NewEvent
+    digest: str
+    recorded_at: datetime
+    occurred_at: datetime
+    passages: tuple[Passage, ...]
 
 
 def _genuine(events: Sequence[NewEvent]) -> Iterator[NewEvent]:

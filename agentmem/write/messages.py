@@ -64,10 +64,10 @@ def _read(message: Any, place: int, session: str, role: str) -> NewEvent:
     elif isinstance(message, str | bytes):
         fields = {"content": message, "role": role}
     elif isinstance(message, Mapping):
-        unknown = {str(key) for key in message} - _FIELDS
-        if unknown:
+        if not _FIELDS.issuperset(message):
+            unknown = sorted(str(key) for key in message if key not in _FIELDS)
             raise InvalidInputError(
-                f"{where}: unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(_FIELDS))} "
+                f"{where}: unknown field {', '.join(unknown)}; known: {', '.join(sorted(_FIELDS))} "
                 "(put anything else under 'metadata')"
             )
         fields = dict(message)
@@ -158,6 +158,8 @@ def check_text(value: Any, what: str) -> str:
 
 
 def _encodable(value: str, what: str) -> str:
+    if value.isascii():
+        return value
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -91,8 +91,19 @@ def test_each_of_many_events_has_its_own_passage_where_namespaces_take_turns(sto
 def test_what_is_known_is_told_and_not_stored_again(store: Store) -> None:
     store.append(ME, [event("a", "apple")])
 
-    assert store.known(ME, [("a", "hash of apple"), ("b", "x"), (None, "hash of apple")]) == ["a", None, "a"]
+    assert store.known(ME, [("a", "hash of apple"), ("b", "x"), (None, "x")]) == ["a", None, None]
     assert store.append(ME, [event("a", "apple")]) == [("a", False)]
+
+
+def test_what_came_without_an_id_is_known_by_its_hash(store: Store) -> None:
+    new = event("", "apple")
+    new = replace(new, event=replace(new.event, id=None))
+
+    ((id_, fresh),) = store.append(ME, [new])
+
+    assert fresh
+    assert store.known(ME, [(None, "hash of apple"), (None, "hash of pear")]) == [id_, None]
+    assert store.append(ME, [new]) == [(id_, False)]
 
 
 def test_an_append_is_all_or_nothing(store: Store) -> None:
