@@ -128,6 +128,8 @@ def _spelling(events: Sequence[Event], wanted: set[str]) -> dict[str, str]:
     spelling: dict[str, str] = {}
     met: set[str] = set()
     for event in events:
+        if (wanted - spelling.keys()).isdisjoint(terms(event.content)):
+            continue
         # in order, each once
         words = [word for word in dict.fromkeys(_WORD.findall(event.content)) if word not in met]
         met.update(words)
@@ -135,8 +137,6 @@ def _spelling(events: Sequence[Event], wanted: set[str]) -> dict[str, str]:
             for term in _terms_of_word(word):
                 if term in wanted:
                     spelling.setdefault(term, word)
-        if len(spelling) == len(wanted):
-            break
     return spelling
 
 
