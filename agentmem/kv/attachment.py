@@ -271,7 +271,7 @@ def attach(
             notes beside that (SnapKV's window of queries, Expected Attention's moments) does not grow with the text.
         reach: the position that no token may pass, for a text longer than the model's positions (StreamingLLM, arXiv
             2309.17453): when the next call would pass it, what is held is turned to stand at 0 and on without gaps, and
-            the call goes on behind it. Not with policies that keep queries or far keys at their positions.
+            the call goes on behind it. Not with policies that keep far keys at their positions.
 
     Yields:
         An `Attachment`; `stats()` says what is held.

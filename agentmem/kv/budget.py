@@ -53,6 +53,6 @@ def check_reach(policy: Policy, budget: int | None, reach: int | None) -> None:
         )
     if not policy.movable:
         raise InvalidInputError(
-            f"{type(policy).__name__} keeps queries or far keys at their positions, so held tokens cannot be moved: "
+            f"{type(policy).__name__} keeps far keys at their positions, so held tokens cannot be moved: "
             "use another policy with reach"
         )

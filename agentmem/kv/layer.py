@@ -38,6 +38,8 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.next_place: int | None = None
         self.scores: Tensor | None = None
         self.notes: dict[str, Tensor] = {}
+        self.turning: tuple[str, ...] = ()
+        """Notes `[B, Hq, W, D]` of the last W tokens, rotated as those are: they move with them."""
         self.far: Any = None
         """Where a policy that keeps what leaves the window left it; its tensors are in `notes`."""
 
@@ -57,6 +59,11 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def held(self) -> int:
         """Slots in use."""
         return 0 if self.positions is None else int(self.positions.shape[-1])
+
+    @property
+    def end(self) -> int:
+        """The position of the next token."""
+        return self.seen if self.next_place is None else self.next_place
 
     @property
     def size_bytes(self) -> int:
@@ -121,6 +128,11 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             flat = keys.float().reshape(-1, 1, held, dim).contiguous()
             self.keys = ops.run("rotate", flat, tables.cos, tables.sin).view(keys.shape).to(keys.dtype)
             self.values = values
+            for name in self.turning:
+                note, by = self.notes[name], torch.tensor([end - self.end], device=keys.device)
+                tables = ops.part("rope_tables")(inv_freq, by.expand(1, note.shape[2]))
+                turned = ops.run("rotate", note.float().contiguous(), tables.cos, tables.sin)
+                self.notes[name] = turned.to(note.dtype)
         self.next_place = end
 
     def keep(self, slots: Tensor) -> None:
@@ -227,7 +239,7 @@ class KVCache(Cache):
             InvalidInputError: what is held leaves no room for so many.
         """
         layers = self.kv_layers
-        at = layers[0].seen if layers[0].next_place is None else layers[0].next_place
+        at = layers[0].end
         if at + new > reach:
             at = max(layer.held for layer in layers)
             if at + new > reach:

@@ -36,7 +36,16 @@ def fed(model: Any, policy: policies.Policy, calls: list[int], *, reach: int | N
 
 
 @pytest.mark.parametrize(
-    "policy", [policies.SinkRecent(), policies.H2O(), policies.TOVA(), policies.Ladder()], ids=repr
+    "policy",
+    [
+        policies.SinkRecent(),
+        policies.H2O(),
+        policies.TOVA(),
+        policies.Ladder(),
+        policies.SnapKV(window=8),
+        policies.ExpectedAttention(future=16),
+    ],
+    ids=repr,
 )
 def test_no_token_passes_the_reach(models: Any, policy: policies.Policy) -> None:
     cache, positions = fed(models(), policy, [10] * 24, reach=50, budget=30)
@@ -65,6 +74,33 @@ def test_what_is_held_stands_without_gaps_as_if_it_had_come_there(models: Any) -
     assert layer.places[0, 0].diff().tolist() == [1] * 3 + [21] + [1] * 25
     assert torch.allclose(layer.keys, alone.keys, atol=1e-4)
     assert torch.allclose(layer.values, alone.values, atol=1e-5)
+
+
+def test_remembered_queries_move_with_their_tokens(models: Any) -> None:
+    """SnapKV's window of the first layer, whose queries depend on a token and its position alone."""
+    cache, _ = fed(models(), policies.SnapKV(window=8), [20] * 10, reach=60, budget=30)
+    layer, module = cache.layers[0], models().model.layers[0]
+
+    with torch.no_grad():
+        states = module.input_layernorm(models().model.embed_tokens(TEXT[:1, 192:200]))
+        plain = module.self_attn.q_proj(states).view(1, 8, 4, 16).transpose(1, 2)
+        cos, sin = models().model.rotary_emb(plain, layer.places[0, :1, -8:].long())
+    low, high = plain.chunk(2, dim=-1)
+    want = plain * cos[:, None] + torch.cat([-high, low], dim=-1) * sin[:, None]
+
+    assert torch.allclose(layer.notes["queries"], want, atol=1e-3)
+
+
+def test_queries_are_the_same_before_their_rotation_wherever_they_stand(models: Any) -> None:
+    """Expected Attention's moments in the first layer, which know tokens and no positions."""
+    policy = policies.ExpectedAttention(future=16)
+    plain, _ = fed(models(), policy, [20] * 10, reach=None, budget=30)
+    reached, _ = fed(models(), policy, [20] * 10, reach=60, budget=30)
+
+    far, near = plain.layers[0].notes, reached.layers[0].notes
+    assert reached.layers[0].end <= 60
+    assert torch.allclose(near["sum"], far["sum"], rtol=1e-4, atol=1e-3)
+    assert torch.allclose(near["outer"], far["outer"], rtol=1e-4, atol=1e-2)
 
 
 def test_heads_that_hold_different_tokens_move_each_by_its_own() -> None:
@@ -112,10 +148,10 @@ def test_generate_goes_past_the_reach(models: Any) -> None:
     [
         (policies.Full(), None, 100, "needs a policy with a budget"),
         (policies.SinkRecent(), 100, 100, "needs a policy with a budget"),
-        (policies.SnapKV(), 50, 100, "cannot be moved"),
+        (policies.ClusteredRetrieval(), 50, 100, "cannot be moved"),
         (policies.BlockRetrieval(), 50, 100, "cannot be moved"),
     ],
-    ids=["full", "too short", "queries", "pages"],
+    ids=["full", "too short", "clusters", "pages"],
 )
 def test_a_reach_that_cannot_be_kept_is_refused(
     models: Any, policy: Any, budget: int | None, reach: int, why: str

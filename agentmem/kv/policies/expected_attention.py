@@ -29,8 +29,6 @@ class ExpectedAttention(Policy):
     epsilon: float = 0.02
     recent_share: float = 0.5
 
-    movable = False
-
     def __post_init__(self) -> None:
         if self.future < 1 or self.epsilon < 0 or not 0 <= self.recent_share < 1:
             raise InvalidInputError(
@@ -80,7 +78,7 @@ def counted(step: Step) -> Tensor:
 
 def before_rope(step: Step) -> Tensor:
     """The call's queries as they were before their rotation, fp32."""
-    at = torch.arange(step.layer.seen - step.new, step.layer.seen, device=step.query.device)
+    at = torch.arange(step.layer.end - step.new, step.layer.end, device=step.query.device)
     tables = ops.part("rope_tables")(step.inv_freq, (step.first[:, 0] - at).contiguous())
     turned: Tensor = ops.run("rotate", step.query.float().contiguous(), tables.cos, tables.sin)
     return turned
@@ -89,7 +87,7 @@ def before_rope(step: Step) -> Tensor:
 def mean_rotation(step: Step, future: int, dim: int) -> Tensor:
     """The mean of the rotations to the next positions: `[B, D, D]` fp32, the identity on channels that do not turn."""
     ahead = torch.arange(future, device=step.query.device)
-    tables = ops.part("rope_tables")(step.inv_freq, step.layer.seen - step.first[:, 0] + ahead)
+    tables = ops.part("rope_tables")(step.inv_freq, step.layer.end - step.first[:, 0] + ahead)
     cos, sin = (table.mean(dim=1) for table in tables)
     half = step.inv_freq.numel()
     low, high = torch.arange(half), torch.arange(half, 2 * half)

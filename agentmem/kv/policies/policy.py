@@ -66,7 +66,7 @@ class Policy(ABC):
     surprise: bool = False
     """Whether tokens' surprise is wanted: eviction then waits for the end of the call."""
     movable: bool = True
-    """Whether held tokens may be turned to other positions: not where queries or far keys are kept at theirs."""
+    """Whether held tokens may be turned to other positions: not where far keys are kept at theirs."""
 
     def tokens(self, budget: int | None) -> int | None:
         """How many tokens a layer may hold under this budget; none for no limit.

@@ -24,8 +24,6 @@ class SnapKV(Policy):
     window: int = 32
     kernel: int = 7
 
-    movable = False
-
     def __post_init__(self) -> None:
         if self.window < 1 or self.kernel < 1 or self.kernel % 2 == 0:
             raise InvalidInputError(
@@ -39,6 +37,7 @@ class SnapKV(Policy):
         before = step.layer.notes.get("queries")
         together = step.query if before is None else torch.cat([before, step.query], dim=2)
         step.layer.notes["queries"] = together[:, :, -self.window :].clone()
+        step.layer.turning = ("queries",)
 
     def score(self, step: Step) -> Tensor:
         """The window's weights, pooled over neighbours."""
