@@ -43,7 +43,7 @@ Prompt = Callable[[Sequence[BaseMessage]], str]
 class LocalChat(BaseChatModel):
     """Answers with a model of yours; with a `KVMemory`, attends to what it recalls for the last user message.
 
-    The words of earlier calls are not read again: the cache of the longest common beginning is used (a recall aside,
+    The words of earlier calls are not read again: the cache with the longest common beginning is used (a recall aside,
     for it changes what the prompt's own keys and values are). One call runs at a time. `stream` and `astream` give the
     words as they come.
 
@@ -65,6 +65,8 @@ class LocalChat(BaseChatModel):
     """0 takes the likeliest token."""
     prompt: Any = Field(default=None, exclude=True)
     """Messages to the text that the model reads; the tokenizer's chat template where it is none."""
+    caches: int = 4
+    """Conversations whose keys and values are held for their next call; 0 for none."""
 
     _shared: SharedPrefix = PrivateAttr(default_factory=SharedPrefix)
     _turn: Any = PrivateAttr(default_factory=Lock)
@@ -77,11 +79,12 @@ class LocalChat(BaseChatModel):
             )
         if self.kv is not None and (not isinstance(self.kv, KVMemory) or self.kv.model is not self.model):
             raise InvalidInputError("kv must be a KVMemory of this very model")
-        if self.max_new_tokens < 1 or self.temperature < 0:
+        if self.max_new_tokens < 1 or self.temperature < 0 or self.caches < 0:
             raise InvalidInputError(
-                f"max_new_tokens is {self.max_new_tokens} and temperature {self.temperature}; "
-                "they must be at least 1 and at least 0"
+                f"max_new_tokens is {self.max_new_tokens}, temperature {self.temperature} and caches {self.caches}; "
+                "they must be at least 1, 0 and 0"
             )
+        self._shared = SharedPrefix(self.caches)
 
     @property
     def _llm_type(self) -> str:

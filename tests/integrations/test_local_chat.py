@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="local models need agentmem[kv]: torch is not installed")
 pytest.importorskip("transformers", reason="local models need agentmem[kv]: transformers is not installed")
 
+import torch
 from agentmem.evals import recaller
 from agentmem.integrations.local_chat import LocalChat
 from agentmem.integrations.local_prefix import SharedPrefix, common
@@ -147,6 +148,49 @@ def test_a_cache_is_cut_to_what_two_prompts_share() -> None:
     assert common([1, 2, 3, 4], [1, 2, 9]) == 2
     assert common([1, 2], [1, 2, 3]) == 2
     assert common([], [1]) == 0
+
+
+@torch.no_grad()
+def read_whole(model: Any, shared: SharedPrefix, ids: list[int]) -> int:
+    """Read a prompt behind what is held of it, hold it, and say how much that was."""
+    cache, found = shared.start(ids, model)
+    model(torch.tensor([ids[found:]]), past_key_values=cache)
+    shared.keep(ids, cache)
+    return found
+
+
+def test_conversations_that_take_turns_each_find_their_own(model: Any) -> None:
+    shared = SharedPrefix()
+    one, other = [1, *range(300, 340)], [1, *range(400, 440)]
+
+    found = [read_whole(model, shared, ids) for ids in (one, other, [*one, 5, 6], [*other, 7, 8])]
+
+    assert found == [0, 0, 41, 41]
+
+
+def test_a_beginning_that_prompts_share_is_copied_and_right(model: Any) -> None:
+    shared = SharedPrefix()
+    system = [1, *range(300, 320)]
+    one, other = [*system, *range(400, 430)], [*system, 7, 8, 9]
+    read_whole(model, shared, one)
+
+    cache, found = shared.start(other, model)
+    with torch.no_grad():
+        told = model(torch.tensor([other[found:]]), past_key_values=cache).logits[0, -1]
+        whole = model(torch.tensor([other])).logits[0, -1]
+
+    assert found == 21
+    assert torch.allclose(told, whole, atol=1e-4)
+    assert shared.start([*one, 5], model)[1] == 51
+
+
+def test_no_more_caches_are_held_than_asked_for(model: Any) -> None:
+    shared = SharedPrefix(caches=1)
+    one, other = [1, *range(300, 340)], [1, *range(400, 440)]
+
+    found = [read_whole(model, shared, ids) for ids in (one, other, [*one, 5])]
+
+    assert found == [0, 0, 0]
 
 
 def test_a_cache_that_cannot_be_cut_is_left(model: Any) -> None:

@@ -3,7 +3,8 @@
 `Full` keeps everything, and so do `BlockRetrieval` and `ClusteredRetrieval`, what is far in few bits; `PrecisionTiers`
 lets what is far go down in steps; `FadingState` folds it into a state of fixed size; `HeadSplit` lets one of these keep
 it for some heads only. `SinkRecent`, `TokenEntropy`, `SnapKV`, `H2O`, `TOVA`, `ExpectedAttention` and `Ladder` free the
-rest for good. Each file names its source, formula and defaults.
+rest for good. Each file names its source, formula and defaults. What must come back bit by bit is no policy, which says
+what goes, but a snapshot of a whole text: `agentmem.kv.snapshot` and `ExactKV`.
 """
 
 from __future__ import annotations
