@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 # under PYTHONSAFEPATH a script's own folder is not searched
@@ -44,13 +45,14 @@ _ALL: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "nodes": lambda given, folder: nodes.rows(folder),
     "streaming": lambda given, folder: streaming.rows(given.data, folder),
 }
-# only when named
+# only when named; prefill needs torch, which the others do not wait for
 _LONG: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
     "scale": lambda given, folder: scale.rows(given.size, folder, given.plot),
     "namespaces": lambda given, folder: scale.namespace_rows(given.namespaces, folder),
     "postgres": lambda given, folder: postgres.rows(given.size, folder),
     "summaries": lambda given, folder: summaries.rows(given.data, folder),
     "precision": lambda given, folder: precision.rows(given.data, folder),
+    "prefill": lambda given, folder: import_module("prefill").rows(given.data, folder),
 }
 
 
@@ -63,7 +65,9 @@ def main() -> None:
     )
     parser.add_argument("--namespaces", type=int, default=10_000, help="namespaces of ten events each")
     parser.add_argument("--folder", type=Path, help="where the stores are made and removed; default: TMPDIR")
-    parser.add_argument("--data", type=Path, help="LoCoMo's file, for precision, streaming and summaries")
+    parser.add_argument(
+        "--data", type=Path, help="LoCoMo's file, for precision, prefill, streaming and summaries"
+    )
     parser.add_argument("--plot", type=Path, help="draw the growth here (.svg, .png); needs matplotlib")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     arguments = parser.parse_args()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agentmem.kv.episode import EpisodeKV
     from agentmem.kv.exact import ExactKV
     from agentmem.kv.memory import KVMemory
+    from agentmem.kv.prefill import Prefill
     from agentmem.kv.recalled import Recalled
     from agentmem.kv.snapshots import Snapshot, restore, snapshot
     from agentmem.kv.soft import SoftMemory
@@ -25,6 +26,7 @@ __all__ = [
     "ExactKV",
     "KVMemory",
     "KVStats",
+    "Prefill",
     "Recalled",
     "Snapshot",
     "SoftEncoder",
@@ -43,6 +45,7 @@ _PARTS = {
     "ExactKV": "exact",
     "KVMemory": "memory",
     "KVStats": "stats",
+    "Prefill": "prefill",
     "Recalled": "recalled",
     "Snapshot": "snapshots",
     "SoftEncoder": "soft_encoder",
