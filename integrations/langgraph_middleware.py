@@ -36,7 +36,8 @@ class AgentMemMiddleware(AgentMiddleware[AgentMemState, Any]):
         namespace: whose memory; `{names}` are filled in from the run's context or configuration.
         budget_tokens: what is recalled never exceeds this.
         keep_tokens: trim the thread beyond this; see `recall_node`.
-        tools: also give the model `search_memory` and `manage_memory`.
+        gate, coverage, reread, decompose, stream: as for `recall_node`.
+        tools: also give the model `search_memory` and `manage_memory`; they look again as `reread` and `decompose` say.
         remember: store each turn; False only reads.
         trace_content: also show words in traces.
     """
@@ -50,6 +51,11 @@ class AgentMemMiddleware(AgentMiddleware[AgentMemState, Any]):
         namespace: Sequence[str] = DEFAULT_NAMESPACE,
         budget_tokens: int = 1000,
         keep_tokens: int | None = None,
+        gate: bool = False,
+        coverage: float = 1.0,
+        reread: int = 0,
+        decompose: bool = False,
+        stream: bool = False,
         tools: bool = False,
         remember: bool = True,
         trace_content: bool = False,
@@ -60,11 +66,18 @@ class AgentMemMiddleware(AgentMiddleware[AgentMemState, Any]):
             namespace=namespace,
             budget_tokens=budget_tokens,
             keep_tokens=keep_tokens,
+            gate=gate,
+            coverage=coverage,
+            reread=reread,
+            decompose=decompose,
+            stream=stream,
             into=RECALLED,
             trace_content=trace_content,
         )
         self._remember = remember_node(memory, namespace=namespace) if remember else None
-        self.tools = memory_tools(memory, namespace=namespace) if tools else []
+        self.tools = (
+            memory_tools(memory, namespace=namespace, reread=reread, decompose=decompose) if tools else []
+        )
 
     def before_agent(self, state: AgentMemState, runtime: Any) -> dict[str, Any]:
         """Recall for the user's last message."""

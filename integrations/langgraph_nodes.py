@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from langchain_core.messages import AnyMessage, RemoveMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.config import get_stream_writer
 from langgraph.graph import MessagesState
 
 from agentmem import Memory
 from agentmem.errors import InvalidInputError
+from agentmem.types import Recall
 
 from .langgraph_scope import Scope, check_memory, memory_of, thread_of
 from .langgraph_trace import ashow, is_traced, show, summary
@@ -61,6 +63,11 @@ def recall_node(
     budget_tokens: int = 1000,
     keep_tokens: int | None = None,
     when: Callable[[Any], bool] | None = None,
+    gate: bool = False,
+    coverage: float = 1.0,
+    reread: int = 0,
+    decompose: bool = False,
+    stream: bool = False,
     messages_key: str = "messages",
     into: str = "memory",
     trace_content: bool = False,
@@ -77,6 +84,9 @@ def recall_node(
         keep_tokens: trim the thread: where its messages exceed this, the oldest whole turns are handed to memory
             and removed from the state, down to half of it. None leaves the thread alone.
         when: whether this state is worth a recall at all; None recalls every time.
+        gate, coverage, reread, decompose: as for `Memory.recall`.
+        stream: also hand evidence to whoever streams the graph with `stream_mode="custom"`, as it is found: each
+            `{"agentmem": {"text", "ids", "tokens"}}`; the texts one after the other are what the state gets.
         messages_key: where the state holds the messages.
         into: where the recalled text goes; the state must have this key (`MemoryState` has `memory`).
         trace_content: also show question and recalled text in traces, not only numbers and ids.
@@ -101,9 +111,19 @@ def recall_node(
         if not question or (when is not None and not when(state)):
             return update, None
         now = mine.core.clock.now()
-        found = mine.recall(question, budget_tokens=budget_tokens)
+        options: dict[str, Any] = {
+            "budget_tokens": budget_tokens,
+            "gate": gate,
+            "coverage": coverage,
+            "reread": reread,
+            "decompose": decompose,
+        }
+        found = _streamed(mine, question, options) if stream else mine.recall(question, **options)
         update[into] = found.text
-        return update, partial(summary, found, mine.current_namespace, now, content=trace_content)
+        flags = _flags(gate=gate, coverage=coverage, reread=reread, stream=stream)
+        return update, partial(
+            summary, found, mine.current_namespace, now, content=trace_content, flags=flags
+        )
 
     return Node("recall", work)
 
@@ -139,6 +159,43 @@ def remember_node(
         return {}, None
 
     return Node("remember", work)
+
+
+def _flags(*, gate: bool, coverage: float, reread: int, stream: bool) -> list[str]:
+    """What `agentmem recall` is given for the same recall; it has no language model to split a question."""
+    return [
+        *(["--gate"] if gate else []),
+        *(["--coverage", f"{coverage:g}"] if coverage < 1 else []),
+        *(["--reread", str(int(reread))] if reread else []),
+        *(["--stream"] if stream else []),
+    ]
+
+
+def _streamed(memory: Memory, question: str, options: Mapping[str, Any]) -> Recall:
+    """A recall whose evidence is written to the run's custom stream as it is found."""
+    write = _writer()
+    whole: Recall | None = None
+    for chunk in memory.recall_stream(question, **options):
+        write(
+            {
+                "agentmem": {
+                    "text": chunk.text,
+                    "ids": [item.id for item in chunk.items],
+                    "tokens": chunk.tokens,
+                }
+            }
+        )
+        whole = chunk.recall
+    assert whole is not None, "the last chunk holds the whole"
+    return whole
+
+
+def _writer() -> Callable[[Any], None]:
+    """Where the run's custom stream goes; nowhere outside of a graph."""
+    try:
+        return get_stream_writer()
+    except (RuntimeError, KeyError):
+        return lambda _: None
 
 
 def store_turns(memory: Memory, given: Sequence[Sequence[AnyMessage]], thread: str) -> None:

@@ -21,12 +21,24 @@ Action = Literal["create", "update", "delete"]
 
 
 def memory_tools(
-    memory: Memory, *, namespace: Sequence[str] = DEFAULT_NAMESPACE, budget_tokens: int = 500
+    memory: Memory,
+    *,
+    namespace: Sequence[str] = DEFAULT_NAMESPACE,
+    budget_tokens: int = 500,
+    coverage: float = 1.0,
+    reread: int = 0,
+    decompose: bool = False,
 ) -> list[BaseTool]:
     """`search_memory` and `manage_memory`, for `create_agent(tools=…)` or a `ToolNode`.
 
     What `search_memory` finds is marked as a quotation. `manage_memory` writes, replaces and deletes notes; events,
     which are what people really said, it cannot change. An error comes back as text, for the model to act on.
+
+    Args:
+        memory: an open memory.
+        namespace: whose memory; `{names}` are filled in from the run's context or configuration.
+        budget_tokens: what `search_memory` gives never exceeds this by more than the ids of notes.
+        coverage, reread, decompose: as for `Memory.recall`.
     """
     check_memory(memory)
     scope = Scope(namespace)
@@ -34,7 +46,9 @@ def memory_tools(
     def search_memory(query: str, config: RunnableConfig) -> str:
         """Search the long-term memory of earlier conversations and notes. Ask in plain words."""
         try:
-            found = memory_of(memory, scope, config).recall(query, budget_tokens=budget_tokens)
+            found = memory_of(memory, scope, config).recall(
+                query, budget_tokens=budget_tokens, coverage=coverage, reread=reread, decompose=decompose
+            )
         except AgentMemError as error:
             return f"error: {error}"
         notes = [f"note {item.id}: {item.text}" for item in found.items if item.tier == "semantic"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,18 @@ from agentmem.types import Namespace, Recall
 RUN_NAME = "agentmem.recall"
 
 
-def summary(recall: Recall, namespace: Namespace, at: datetime, *, content: bool) -> dict[str, Any]:
-    """What a recall at this moment did, as plain JSON, with the command that prints the same of the same question."""
+def summary(
+    recall: Recall, namespace: Namespace, at: datetime, *, content: bool, flags: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a recall at this moment did, as plain JSON, with the command that prints the same of the same question.
+
+    `flags` are those of `agentmem recall` that it was asked with.
+    """
     trace = recall.trace
     told: dict[str, Any] = {
         "namespace": list(namespace),
         "at": at.isoformat(),
-        "repeat": _command(namespace, at, trace.budget_tokens, trace.query if content else "QUESTION"),
+        "repeat": _command(namespace, at, trace.budget_tokens, trace.query if content else "QUESTION", flags),
         "gate": trace.gate,
         "tiers": list(trace.tiers),
         "items": [
@@ -37,6 +43,9 @@ def summary(recall: Recall, namespace: Namespace, at: datetime, *, content: bool
         "budget_tokens": trace.budget_tokens,
         "candidates": trace.candidates,
         "folded": trace.folded,
+        "rereads": [
+            {"by": look.by, "found": look.found, "ms": round(look.seconds * 1e3, 2)} for look in trace.rereads
+        ],
         "ms": round(trace.seconds * 1e3, 2),
         "embed_ms": round(trace.embed_seconds * 1e3, 2),
         "channels": {
@@ -49,9 +58,11 @@ def summary(recall: Recall, namespace: Namespace, at: datetime, *, content: bool
     return told
 
 
-def _command(namespace: Namespace, at: datetime, budget_tokens: int, question: str) -> str:
+def _command(
+    namespace: Namespace, at: datetime, budget_tokens: int, question: str, flags: Sequence[str]
+) -> str:
     scope = [part for label in namespace for part in ("-n", label)]
-    given = ["--explain", *scope, "-b", str(budget_tokens), "--at", at.isoformat(), "--", question]
+    given = ["--explain", *scope, "-b", str(budget_tokens), "--at", at.isoformat(), *flags, "--", question]
     return shlex.join(["agentmem", "recall", *given])
 
 

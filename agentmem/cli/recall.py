@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
 import typer
@@ -10,7 +11,7 @@ from agentmem.cli import render
 from agentmem.cli.options import AsJson, Db, Embedder, Namespace, open_memory
 from agentmem.cli.progress import Bar
 from agentmem.recalling import DEFAULT_BUDGET_TOKENS
-from agentmem.types import MemoryKind
+from agentmem.types import MemoryKind, RecallChunk
 
 
 def recall(
@@ -64,27 +65,33 @@ def recall(
             help="Look again up to 2 times, by what was found, where it leaves much of the question open.",
         ),
     ] = 0,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print evidence as it is found; with --json, an object a line.")
+    ] = False,
     db: Db = None,
     namespace: Namespace = None,
     embedder: Embedder = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the best evidence for a question. It comes with dates and speakers, within a token budget."""
-    tiers: Any = tier or None
+    options: dict[str, Any] = {
+        "budget_tokens": budget,
+        "at": at,
+        "k": k,
+        "tiers": tier or None,
+        "explain": explain,
+        "min_relevance": min_relevance,
+        "coverage": coverage,
+        "gate": gate,
+        "without": without or (),
+        "reread": reread,
+    }
+    if stream:
+        with open_memory(db, namespace, embedder) as memory:
+            _print_as_found(memory.recall_stream(query, **options), explain, as_json)
+        return
     with Bar("recalling"), open_memory(db, namespace, embedder) as memory:
-        found = memory.recall(
-            query,
-            budget_tokens=budget,
-            at=at,
-            k=k,
-            tiers=tiers,
-            explain=explain,
-            min_relevance=min_relevance,
-            coverage=coverage,
-            gate=gate,
-            without=without or (),
-            reread=reread,
-        )
+        found = memory.recall(query, **options)
     if as_json:
         render.print_json({**render.plain(found), "source_ids": found.source_ids})
         return
@@ -94,6 +101,23 @@ def recall(
         render.tell("nothing found")
     if explain:
         render.print_text(("\n" if found.items else "") + found.explain())
+
+
+def _print_as_found(chunks: Iterator[RecallChunk], explain: bool, as_json: bool) -> None:
+    """Each chunk when it is there; together they are the context."""
+    for chunk in chunks:
+        if as_json:
+            render.print_json_line(chunk)
+            continue
+        render.print_part(chunk.text)
+        if (found := chunk.recall) is None:
+            continue
+        if not found.items:
+            render.tell("nothing found")
+        if explain:
+            render.print_text(("\n\n" if found.items else "") + found.explain())
+        elif found.items:
+            render.print_text("")
 
 
 def note(

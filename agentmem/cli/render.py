@@ -60,9 +60,33 @@ def _dump(value: Any, indent: int | None = None) -> str:
     return json.dumps(plain(value), indent=indent, ensure_ascii="utf" not in encoding)
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON document on a line of stdout, at once."""
+    _write(_dump(value) + "\n")
+    _flush_part()
+
+
 def print_text(text: str) -> None:
     """Lines on stdout; stored text cannot steer a terminal."""
-    _write((_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text) if sys.stdout.isatty() else text) + "\n")
+    _write(_harmless(text) + "\n")
+
+
+def print_part(text: str) -> None:
+    """Part of a text on stdout, at once."""
+    _write(_harmless(text))
+    _flush_part()
+
+
+def _harmless(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text) if sys.stdout.isatty() else text
+
+
+def _flush_part() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+        raise typer.Exit(BROKEN_PIPE) from None
 
 
 def tell(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -113,3 +114,44 @@ def test_a_note_of_an_unknown_kind_is_refused(cli: Fixture) -> None:
 
 def test_a_note_may_have_an_id_of_its_own(cli: Fixture) -> None:
     assert cli("note", "x", "--id", "n1", "--json").json == {"id": "n1"}
+
+
+def test_a_stream_prints_what_a_recall_of_the_same_prints(told: Fixture) -> None:
+    streamed, whole = told("recall", "Miso", "--stream"), told("recall", "Miso")
+
+    assert (streamed.code, streamed.err) == (0, "")
+    assert sorted(streamed.out.splitlines()) == sorted(whole.out.splitlines())
+
+
+def test_a_stream_as_json_is_an_object_a_line_and_the_last_has_the_whole(told: Fixture) -> None:
+    result = told("recall", "What is the cat called?", "--stream", "--json")
+
+    chunks = [json.loads(line) for line in result.out.splitlines()]
+    assert len(chunks) == 2
+    assert "".join(chunk["text"] for chunk in chunks) == chunks[-1]["recall"]["text"]
+    assert [chunk["recall"] is None for chunk in chunks] == [True, False]
+
+
+def test_a_stream_that_finds_nothing_says_so(told: Fixture) -> None:
+    result = told("recall", "What is the cat called?", "--stream", "--min-relevance", "1", "-n", "nobody")
+
+    assert (result.code, result.out.strip(), result.err) == (0, "", "nothing found\n")
+
+
+def test_a_stream_may_be_explained(told: Fixture) -> None:
+    result = told("recall", "Miso", "--stream", "--explain")
+
+    assert "query     Miso" in result.out.splitlines()
+
+
+def test_looking_again_is_told_by_explain(told: Fixture) -> None:
+    result = told("recall", "Which animals does Alice's boss keep?", "--reread", "2", "--explain")
+
+    assert any(line.startswith("reread    ") for line in result.out.splitlines())
+
+
+def test_a_number_of_looks_that_makes_no_sense_is_refused(told: Fixture) -> None:
+    result = told("recall", "Miso", "--reread", "7")
+
+    assert result.code == 2
+    assert "reread is a number of looks from 0 to 2" in result.err

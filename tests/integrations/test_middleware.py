@@ -258,3 +258,38 @@ def test_another_users_notes_are_not_found(memory: Memory) -> None:
     memory.namespace("mem", "bob").note("Bob is vegetarian.")
 
     assert search.invoke({"query": "vegetarian"}, ALICE) == "nothing relevant is remembered"
+
+
+def test_an_agents_recall_is_streamed_and_spares_small_talk(memory: Memory, alices: Memory) -> None:
+    alices.remember(["My new boss is called Marta Lindqvist.", "Marta Lindqvist breeds quails."])
+    middleware = AgentMemMiddleware(memory, gate=True, coverage=0.9, reread=1, stream=True)
+    agent = create_agent(scripted("hello", "hello"), middleware=[middleware])
+
+    asked, thanked = (
+        [part["agentmem"]["text"] for part in agent.stream(say(text), ALICE, stream_mode="custom")]
+        for text in ("Who is Marta Lindqvist?", "thanks!")
+    )
+
+    assert "quails" in "".join(asked)
+    assert "".join(thanked) == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ({"reread": 7}, "error: reread is a number of looks"),
+        ({"decompose": True}, "error: decompose needs a language model"),
+        ({"coverage": 2.0}, "error: coverage is a share"),
+        ({"coverage": 0.5, "reread": 2}, "<memory source="),
+    ],
+    ids=["reread", "decompose", "coverage", "sensible"],
+)
+def test_a_search_by_the_model_is_made_as_the_tools_were_told(
+    memory: Memory, alices: Memory, options: dict[str, Any], answer: str
+) -> None:
+    alices.remember(["My new boss is called Marta Lindqvist.", "Marta Lindqvist breeds quails."])
+    config: Any = {**ALICE}
+
+    found = memory_tools(memory, **options)[0].invoke({"query": "Who is my boss?"}, config)
+
+    assert found.startswith(answer)

@@ -17,6 +17,7 @@ from agentmem.integrations.langgraph import (
     with_memory,
 )
 from integrations.chat import RuleChat, scripted
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
@@ -351,3 +352,109 @@ def test_a_trace_shows_words_where_asked_for(memory: Memory) -> None:
 
     assert told["query"] == "What is my cat called?"
     assert "Mittens" in told["text"]
+
+
+def recall_graph(memory: Memory, **options: Any) -> Any:
+    """A graph of the recall node alone."""
+    builder = StateGraph(MemoryState)
+    builder.add_node("recall", recall_node(memory, **options))
+    builder.add_edge(START, "recall").add_edge("recall", END)
+    return builder.compile()
+
+
+BOSS = [
+    {"id": "boss", "name": "Alice", "content": "My new boss is called Marta Lindqvist."},
+    {"id": "quails", "name": "Bob", "content": "Marta Lindqvist breeds quails."},
+    *(
+        {"name": "Bob", "content": f"We talked about {thing}."}
+        for thing in ("soup", "chess", "yoga", "bread")
+    ),
+]
+
+
+def test_small_talk_is_not_looked_up_behind_the_gate(memory: Memory, invoke: Invoke) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+
+    plain = invoke(recall_graph(memory), say("thanks!"), user("alice"))
+    gated = invoke(recall_graph(memory, gate=True), say("thanks!"), user("alice"))
+
+    assert plain["memory"] != ""
+    assert gated["memory"] == ""
+
+
+def test_a_recall_stops_where_it_covers_enough(memory: Memory, invoke: Invoke) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+
+    found = invoke(recall_graph(memory, coverage=0.5), say("Who is Alice's new boss called?"), user("alice"))
+
+    assert "Marta" in found["memory"]
+    assert "yoga" not in found["memory"]
+
+
+def test_a_node_looks_again_and_tells_it_to_who_traces(memory: Memory) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+    told = Told()
+
+    recall_graph(memory, reread=1).invoke(
+        say("Which animals does Alice's boss keep?"), {**user("alice"), "callbacks": [told]}
+    )
+
+    (summary,) = told.summaries
+    assert [look["by"] for look in summary["rereads"]] == ["leads"]
+    assert "--reread 1" in summary["repeat"]
+
+
+def test_a_models_questions_are_looked_up(memory: Memory) -> None:
+    given = '{"questions": ["What does Marta Lindqvist breed?"]}'
+    with Memory("sqlite://", embedder="hash", llm=lambda prompt: given) as wise:
+        wise.namespace("mem", "alice").remember(BOSS)
+        told = Told()
+
+        recall_graph(wise, decompose=True).invoke(
+            say("Which animals does Alice's boss keep?"), {**user("alice"), "callbacks": [told]}
+        )
+
+    assert [look["found"] > 0 for look in told.summaries[0]["rereads"]] == [True]
+
+
+def test_evidence_is_streamed_as_it_is_found(memory: Memory) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+    graph = recall_graph(memory, stream=True)
+
+    parts = list(graph.stream(say("Who is Marta?"), user("alice"), stream_mode=["custom", "values"]))
+
+    texts = [part["agentmem"]["text"] for mode, part in parts if mode == "custom"]
+    assert len(texts) == 2
+    assert "".join(texts) == parts[-1][1]["memory"] != ""
+
+
+def test_evidence_is_streamed_asynchronously(memory: Memory) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+    graph = recall_graph(memory, stream=True)
+
+    async def run() -> list[Any]:
+        question, mode = say("Who is Marta?"), ["custom", "values"]
+        return [part async for part in graph.astream(question, user("alice"), stream_mode=mode)]
+
+    parts = asyncio.run(run())
+    texts = [part["agentmem"]["text"] for mode, part in parts if mode == "custom"]
+    assert "".join(texts) == parts[-1][1]["memory"] != ""
+
+
+def test_a_streaming_node_runs_where_nobody_listens(memory: Memory) -> None:
+    memory.namespace("mem", "alice").remember(BOSS)
+
+    found = recall_node(memory, stream=True).invoke(say("Who is Marta?"), user("alice"))
+
+    assert "Lindqvist" in found["memory"]
+
+
+class Told(BaseCallbackHandler):
+    """Keeps what recalls show to who traces."""
+
+    def __init__(self) -> None:
+        self.summaries: list[dict[str, Any]] = []
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **given: Any) -> None:
+        if given.get("name") == "agentmem.recall":
+            self.summaries.append(inputs)
