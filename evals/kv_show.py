@@ -83,20 +83,20 @@ def exact(rows: Rows) -> Table:
 
 
 def soft(rows: Rows) -> Table:
-    """One line a way to keep episodes: recall at each number of embeddings, or in as many bytes."""
+    """One line a way to keep episodes: recall at each number of embeddings or in as many bytes, or without a limit."""
     counts = sorted({row["count"] for row in rows if row["count"]})
-    whole = [row for row in rows if not row["count"]]
     table = Table(title="soft memories: facts given back, by embeddings an episode", title_justify="left")
-    told_whole = (f"{row['told']}, {row['bytes']:,.0f} bytes: {row['recalled']:.3f}" for row in whole)
-    table.caption = "\n".join(["facts in an episode x episodes together", *told_whole])
+    table.caption = "facts: in an episode x episodes together"
     table.add_column("kept", no_wrap=True)
-    table.add_column("facts", justify="right", no_wrap=True)
-    for count in counts:
-        table.add_column(str(count), justify="right", no_wrap=True)
-    for told, facts, together in lines_of([row for row in rows if row["count"]]):
+    for column in ("facts", *map(str, counts), "bytes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for told, facts, together in lines_of(rows):
         found = {row["count"]: row for row in rows if line_of(row) == (told, facts, together)}
-        cells = (f"{found[count]['recalled']:.3f}" if count in found else "" for count in counts)
-        table.add_row(told, f"{facts} x {together}", *cells)
+        cells = [f"{found[count]['recalled']:.3f}" if count in found else "" for count in counts]
+        size = "by column"
+        if 0 in found:
+            cells[-1], size = f"{found[0]['recalled']:.3f}", f"{found[0]['bytes']:,.0f}"
+        table.add_row(told, f"{facts} x {together}", *cells, size)
     return table
 
 

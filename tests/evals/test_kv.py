@@ -173,7 +173,8 @@ def test_soft_memories_are_tabled_and_drawn(
     assert code == 0
     assert "4 x 4" in out
     assert "0.875" in out
-    assert "10,752 bytes: 1.000" in out
+    assert "1.000" in out
+    assert "10,752" in out
     assert "KV of all tokens" in (tmp_path / "soft.svg").read_text()
 
 
