@@ -21,8 +21,9 @@ from agentmem.embed import choose_embedder
 from agentmem.read.combine import Combiner
 from agentmem.read.features import Ability
 
-from . import gating
 from . import locomo as locomo_data
+from . import relevance
+from .chances import Judged
 from .folds import COLUMNS, LEAST, RIDGE, Figures, columns_of, cross_validated, divisible, fitted
 from .lessons import Lesson, lessons
 from .progress import progress
@@ -50,14 +51,14 @@ def fit(
     dataset = divisible(locomo_data.load(data))
     console = Console(stderr=as_json)
     sets: dict[str, dict[str, Any]] = {}
-    plots: dict[str, gating.Judged] = {}
+    plots: dict[str, Judged] = {}
     for abilities, model in _models(embedder):
         learned = _learn(dataset, model)
         for ability in abilities:
             names = columns_of(learned, ability)
             figures = cross_validated(dataset, learned, names, splits)
             weights = _rounded(dict(zip(names, fitted(learned, names), strict=True)), 5)
-            gate, judged = gating.judge(learned, Combiner(ability, weights), ability)
+            gate, judged = relevance.judge(learned, Combiner(ability, weights), ability)
             sets[ability] = {
                 "embedder": model.name,
                 "cross_validated": {group: _rounded(row) for group, row in figures.items()},

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agentmem.embed import choose_embedder
 
-from . import needs, scoping
+from . import need, scope
 from .commands import dataset_of
 from .progress import progress
 
@@ -28,13 +28,13 @@ def gate(data: Path | None, sample: bool, out: Path | None, embedder: str | None
     questions = [
         question.text for conversation in dataset.conversations for question in conversation.questions
     ]
-    fitted, small_talk = needs.judge(questions)
+    fitted, small_talk = need.judge(questions)
     console = Console(stderr=as_json)
     if out is not None:
         write(out, fitted, small_talk)
         console.print(f"weights: {out}")
     with progress() as tell:
-        tiers = scoping.judge(dataset, model, tell)
+        tiers = scope.judge(dataset, model, tell)
     figures = {"embedder": model.name, "data": dataset.name, "small_talk": small_talk, "tiers": tiers}
     if as_json:
         print(json.dumps(figures))

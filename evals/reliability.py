@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .gating import Judged, reliability
+from .chances import Judged, reliability
 
 
 def plot_reliability(judged: Mapping[str, Judged], path: Path) -> None:

@@ -18,7 +18,8 @@ from agentmem.contracts import Embedder
 from agentmem.memory import Memory
 from agentmem.types import Recall
 
-from . import gating, metrics, needs
+from . import metrics, need
+from .chances import Judged, auroc, calibration_error
 from .progress import Tell
 from .task import Conversation, Dataset, Question
 
@@ -57,13 +58,13 @@ def judge(dataset: Dataset, embedder: Embedder, tell: Tell) -> dict[str, Any]:
                 _ask(memory, conversation, question, soon=False) for question in _questions(conversation)
             )
             for group, held in anchored.items():
-                held.extend(_right(group, memory.recall(line, gate=True)) for line in needs.lines()[group])
+                held.extend(_right(group, memory.recall(line, gate=True)) for line in need.lines()[group])
     held_chances = np.array([entry.chance for entry in found])
     there = np.array([entry.in_window for entry in found])
-    judged = gating.Judged(held_chances, there, np.zeros(len(found), dtype=np.int64))
+    judged = Judged(held_chances, there, np.zeros(len(found), dtype=np.int64))
     return {
-        "auroc_window": round(gating.auroc(held_chances, there), 4),
-        "ece_window": round(gating.calibration_error(judged), 4),
+        "auroc_window": round(auroc(held_chances, there), 4),
+        "ece_window": round(calibration_error(judged), 4),
         **{
             name: _means([entry for entry in found if entry.soon == soon])
             for name, soon in (("soon", True), ("end", False))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from agentmem.evals import needs
+from agentmem.evals.need import judge, lines
 
 from agentmem.read import need
 
@@ -14,7 +14,7 @@ QUESTIONS = ["Where did Ann move in May?", "What is the name of Bob's dog?"]
 
 
 def test_there_are_many_lines_of_each_kind_and_none_twice() -> None:
-    of = needs.lines()
+    of = lines()
 
     every = [line.casefold() for group in of.values() for line in group]
     assert [len(of[group]) >= 60 for group in ("small_talk", "memory")] == [True, True]
@@ -24,14 +24,14 @@ def test_there_are_many_lines_of_each_kind_and_none_twice() -> None:
 def test_the_packaged_weights_are_those_that_the_command_fits() -> None:
     packaged = json.loads(Path(need.__file__).with_name("need.json").read_text(encoding="utf-8"))
 
-    fitted, _ = needs.judge(QUESTIONS)
+    fitted, _ = judge(QUESTIONS)
 
     assert packaged["weights"] == pytest.approx(fitted["weights"], abs=1e-3)
     assert packaged["bias"] == pytest.approx(fitted["bias"], abs=1e-3)
 
 
 def test_on_lines_not_seen_small_talk_is_told_and_need_is_kept() -> None:
-    _, figures = needs.judge(QUESTIONS)
+    _, figures = judge(QUESTIONS)
 
     assert figures["auroc"] > 0.97
     assert figures["small_talk_gated"] > 0.9

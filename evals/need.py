@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agentmem.read.need import LEAST, signs
 
-from . import gating
+from .chances import Judged, auroc, calibration_error, chance, fit
 
 SMALL_TALK = "small_talk"
 GROUPS = ("memory", "present", "past", SMALL_TALK)
@@ -37,15 +37,15 @@ def judge(questions: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     chances = np.zeros(len(texts))
     for half in (0, 1):
         ours = np.arange(len(texts)) % 2 == half
-        weights, bias = gating.fit(rows[~ours], needed[~ours])
-        chances[ours] = gating.chance(rows[ours] @ weights + bias)
-    weights, bias = gating.fit(rows, needed)
-    judged = gating.Judged(chances, needed, np.zeros(len(texts), dtype=np.int64))
-    asked = gating.chance(_rows(questions, names) @ weights + bias)
+        weights, bias = fit(rows[~ours], needed[~ours])
+        chances[ours] = chance(rows[ours] @ weights + bias)
+    weights, bias = fit(rows, needed)
+    judged = Judged(chances, needed, np.zeros(len(texts), dtype=np.int64))
+    asked = chance(_rows(questions, names) @ weights + bias)
     figures = {
         "lines": len(texts),
-        "auroc": gating.auroc(chances, needed),
-        "ece": gating.calibration_error(judged),
+        "auroc": auroc(chances, needed),
+        "ece": calibration_error(judged),
         "small_talk_gated": float((chances[~needed] < LEAST).mean()),
         "needed_gated": float((chances[needed] < LEAST).mean()),
         "questions": len(questions),
