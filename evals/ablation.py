@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +21,7 @@ from agentmem.contracts import Embedder
 from agentmem.embed import choose_embedder
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.fuse import ORDER_WEIGHTS, WEIGHTS
+from agentmem.read.pack import LENGTH_COST
 from agentmem.read.request import CHANNELS
 
 from . import locomo as locomo_data
@@ -131,7 +132,7 @@ def _of_the_same_candidates(whole: _Taught) -> Iterator[tuple[str, _Both]]:
     for group, own in groups.items():
         yield f"features: {group}", whole.weighed(tuple(name for name in whole.names if name not in own))
     yield "packing: length", whole.weighed(whole.names, length_cost=0.0)
-    yield "packing: many sessions", whole.weighed(whole.names, sessions_apart=False)
+    yield "many sessions for lists", whole.weighed(whole.names, broad=False)
 
 
 class _Both(NamedTuple):
@@ -157,21 +158,23 @@ class _Taught:
     def ms(self) -> float:
         return float(np.median([lesson.seconds for lesson in self.learned]) * 1e3)
 
-    def weighed(self, names: tuple[str, ...], **packing: Any) -> _Both:
+    def weighed(
+        self, names: tuple[str, ...], *, broad: bool = True, length_cost: float = LENGTH_COST
+    ) -> _Both:
         """Measured with weights of these columns alone."""
         weights = fitted(self.learned, names)
         return _Both(
             measured(
                 self.dataset,
-                unseen(self.dataset, self.learned, names, self.splits),
+                unseen(self.dataset, self.learned, names, self.splits, broad),
                 budgets=_BUDGETS,
-                **packing,
+                length_cost=length_cost,
             ),
             measured(
                 self.sample,
-                (ranked(lesson, names, weights) for lesson in self.shown),
+                (ranked(lesson, names, weights, broad) for lesson in self.shown),
                 budgets=_BUDGETS,
-                **packing,
+                length_cost=length_cost,
             ),
         )
 

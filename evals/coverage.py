@@ -60,18 +60,18 @@ def held_out(dataset: Dataset, learned: Sequence[Lesson], splits: int) -> list[R
         wanted = [words[lesson.conversation, id_] for id_ in lesson.question.evidence]
         for share, of in found.items():
             kept = candidates[: enough(candidates, share)]
-            of.append(_packed(kept, lesson.asked.analysis.broad, wanted))
+            of.append(_packed(kept, wanted))
     return [
         {"coverage": share, **{name: round(float(np.mean([row[name] for row in of])), 4) for name in of[0]}}
         for share, of in found.items()
     ]
 
 
-def _packed(candidates: Sequence[Candidate], broad: bool, wanted: Sequence[str]) -> Row:
+def _packed(candidates: Sequence[Candidate], wanted: Sequence[str]) -> Row:
     row: Row = {}
     for budget in BUDGETS:
         context = Context(budget, as_tokenizer(None))
-        context.add(candidates, broad=broad)
+        context.add(candidates)
         row[f"verbatim@{budget}"] = metrics.verbatim(context.text, wanted)
         row[f"tokens@{budget}"] = context.tokens
     return row

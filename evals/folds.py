@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agentmem.contracts import StoredPassage
 from agentmem.errors import InvalidInputError
+from agentmem.read.breadth import broadened
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import PRIORS, Combiner
 from agentmem.read.features import Ability
@@ -63,7 +64,7 @@ def cross_validated(
 
 
 def unseen(
-    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
+    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int, broad: bool = True
 ) -> Iterator[Ranked]:
     """Every question with its candidates as weights rank them that did not see its conversation, once a split."""
     for half in halves([conversation.id for conversation in dataset.conversations], splits):
@@ -73,13 +74,16 @@ def unseen(
         }
         for lesson in learned:
             if lesson.question.category in CATEGORIES:
-                yield ranked(lesson, names, weights[lesson.conversation not in half])
+                yield ranked(lesson, names, weights[lesson.conversation not in half], broad)
 
 
-def ranked(lesson: Lesson, names: tuple[str, ...], weights: NDArray[np.float64]) -> Ranked:
-    """The candidates in the order of these weights, without duplicates."""
+def ranked(
+    lesson: Lesson, names: tuple[str, ...], weights: NDArray[np.float64], broad: bool = True
+) -> Ranked:
+    """The candidates in the order of these weights, without duplicates; `broad` lets those of one session give way."""
     scores = Combiner("words", dict(zip(names, weights, strict=True))).score(lesson.columns)
-    return lesson, fold(in_order(lesson.gathered, scores))[0]
+    candidates, _ = fold(in_order(lesson.gathered, scores))
+    return lesson, broadened(candidates) if broad and lesson.asked.analysis.broad else candidates
 
 
 def measured(
@@ -87,7 +91,6 @@ def measured(
     rankings: Iterable[Ranked],
     *,
     budgets: Sequence[int] = metrics.BUDGETS,
-    sessions_apart: bool = True,
     length_cost: float = LENGTH_COST,
 ) -> Rows:
     """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered."""
@@ -109,7 +112,6 @@ def measured(
                 tokenizer=tokenizer,
                 tiers=_no_tiers,
                 k=None,
-                broad=lesson.asked.analysis.broad and sessions_apart,
                 length_cost=length_cost,
             )
             row[f"verbatim@{budget}"] = metrics.verbatim(packed.text, wanted)

@@ -6,10 +6,8 @@ never exceeds the budget by the tokenizer it is given.
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +24,6 @@ Tiers = Callable[[Sequence[StoredPassage]], Mapping[int, Tier]]
 _PATIENCE = 12
 # measured on held-out conversations: 0.3 to 1.0 do about the same, none does half a point worse
 LENGTH_COST = 0.6
-# what more of the same session costs where a question asks for many things; 0.3 to 0.5 do the same
-_COMPANY_COST = 0.4
 # what a line takes beside its words
 _LINE_CHARS = 16
 
@@ -49,20 +45,18 @@ def pack(
     tokenizer: Tokenizer,
     tiers: Tiers,
     k: int | None,
-    broad: bool = False,
     length_cost: float = LENGTH_COST,
 ) -> Packed:
     """Take candidates while they fit, those first that say most for their length.
 
     A short line and a long one of equal score are not equal where tokens are scarce; `k` is by score alone. `tiers`
-    tells the tier of what is taken. The evidence of a `broad` question lies in many sessions, so it is taken from many.
-    `length_cost` 0 takes the best, however long.
+    tells the tier of what is taken. `length_cost` 0 takes the best, however long.
 
     Raises:
         BudgetTooSmallError: the budget cannot hold the frame alone.
     """
     context = Context(budget_tokens, tokenizer)
-    added = context.add(candidates, k=k, broad=broad, length_cost=length_cost)
+    added = context.add(candidates, k=k, length_cost=length_cost)
     return Packed(context.text + context.ending, items_of(added.taken, tiers), context.tokens, added.cut)
 
 
@@ -105,14 +99,13 @@ class Context:
         candidates: Sequence[Candidate],
         *,
         k: int | None = None,
-        broad: bool = False,
         share: float = 1.0,
         length_cost: float = LENGTH_COST,
     ) -> Added:
         """Append what fits into this share of what is left of the budget; the whole never holds more than `k`."""
         room = int((self._budget - self._with("")) * share)
         most = len(candidates) if k is None else k - self._count
-        order = list(_by_worth(candidates[:most], broad, length_cost))
+        order = _by_worth(candidates[:most], length_cost)
         chosen, cut = _choose(order, room, self._tokenizer)
         cut.extend(
             CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in candidates[most:]
@@ -177,38 +170,12 @@ def _choose(
     return chosen, cut
 
 
-def _by_worth(candidates: Sequence[Candidate], broad: bool, length_cost: float) -> Iterator[Candidate]:
-    """Best first by score less what its length costs, both in logits.
-
-    Where a question is `broad`, a candidate also gives way the more came before it from its session and its event.
-    """
-    alone = [
+def _by_worth(candidates: Sequence[Candidate], length_cost: float) -> list[Candidate]:
+    """Best first by score less what its length costs, both in logits."""
+    worth = [
         entry.score - length_cost * math.log(len(entry.passage.text) + _LINE_CHARS) for entry in candidates
     ]
-    if not broad:
-        yield from (candidates[place] for place in sorted(range(len(alone)), key=lambda place: -alone[place]))
-        return
-    taken: Counter[tuple[str, str | None]] = Counter()
-
-    def worth(place: int) -> float:
-        company = sum(math.log1p(taken[company]) for company in _company(candidates[place]))
-        return alone[place] - _COMPANY_COST * company
-
-    queue = [(-worth(place), place) for place in range(len(candidates))]
-    heapq.heapify(queue)
-    while queue:
-        stale, place = heapq.heappop(queue)
-        # worth only falls, so what is still first after being counted anew is first indeed
-        if (now := -worth(place)) > stale:
-            heapq.heappush(queue, (now, place))
-            continue
-        taken.update(_company(candidates[place]))
-        yield candidates[place]
-
-
-def _company(candidate: Candidate) -> tuple[tuple[str, str | None], ...]:
-    """What evidence from one place has in common: a session, and one long event."""
-    return ("session", candidate.passage.session), ("event", candidate.passage.owner_id)
+    return [candidates[place] for place in sorted(range(len(worth)), key=lambda place: -worth[place])]
 
 
 def items_of(taken: Sequence[tuple[Candidate, int]], tiers: Tiers) -> tuple[RecalledItem, ...]:

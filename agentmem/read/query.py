@@ -35,7 +35,8 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _PLURAL = re.compile(
-    r"\b(?:what|which|who)\b(?:\s+\w+){0,4}?\s+(?!(?:has|was|does|is|his|this|its)\b)\w{2,}(?<![su'i])s\b(?!')"
+    r"\b(?:what|which|who)\b(?:\s+[\w+&'/-]+){0,4}?\s+(?!(?:has|was|does|is|his|this|its)\b)"
+    r"(?:\w{2,}(?<![su'i])s|people|children|men|women)\b(?!')"
     r".*\b(?:are|were|do|does|did|has|have|can|could|would)\b|"
     r"\b(?:list|all (?:the|of|my|her|his|their)|each|every|various|different|both)\b|"
     r"\bhow (?:many|often)\b|\bhow (?:much )?(?:\w+ )?(?:in total|altogether|overall)\b",

@@ -16,6 +16,7 @@ from agentmem.clock import Clock
 from agentmem.contracts import Channel, Embedder, Executor, Query, Store, StoredPassage, Tokenizer
 from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.read import need, scope
+from agentmem.read.breadth import broadened
 from agentmem.read.candidates import Candidate, fold
 from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
@@ -93,6 +94,8 @@ class Recaller:
             weighed, rereads = self._reread(request, asked, len(gathered.head), weighed)
         gate, ranked = self._gate(request, asked, weighed)
         candidates, folded = fold(ranked, weighed.sayings)
+        if asked.analysis.broad:
+            candidates = broadened(candidates)
         count = enough(candidates, request.coverage)
         gate = gate._replace(need=needed)
         return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:], rereads)
@@ -105,7 +108,6 @@ class Recaller:
             tokenizer=self._tokenizer,
             tiers=partial(self.tiers, request.namespace),
             k=request.k,
-            broad=found.asked.analysis.broad,
         )
         return self.answer(request, found, packed, embed_seconds, perf_counter() - start)
 

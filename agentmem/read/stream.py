@@ -76,7 +76,7 @@ class Stream:
         request, tiers = self._request, partial(recaller.tiers, self._request.namespace)
         early = {_says(candidate) for candidate, _ in self._early}
         more = [candidate for candidate in found.candidates if _says(candidate) not in early]
-        added = self._context.add(more, k=request.k, broad=found.asked.analysis.broad)
+        added = self._context.add(more, k=request.k)
         text = self._context.text + self._context.ending
         items = items_of(_best_first(self._early, added.taken, found.candidates), tiers)
         packed = Packed(text, items, self._context.tokens, added.cut)

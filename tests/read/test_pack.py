@@ -16,8 +16,7 @@ from agentmem.contracts import StoredPassage
 from agentmem.errors import BudgetTooSmallError, InvalidInputError
 from agentmem.quote import defuse
 from agentmem.read.candidates import Candidate
-from agentmem.read.pack import enough, pack
-from agentmem.tokens import as_tokenizer
+from agentmem.read.pack import enough
 
 texts = st.text(min_size=1, max_size=120).filter(
     lambda text: bool(text.strip()) and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
@@ -201,28 +200,6 @@ def candidate(place: int, session: str, score: float) -> Candidate:
         place, "event", id_, session, place, "Ann", f"line {place} " * 8, None, "event", at, (id_,)
     )
     return Candidate(passage, score, {}, (id_,))
-
-
-@pytest.mark.parametrize(
-    ("broad", "sessions"), [(False, {"s1"}), (True, {"s1", "s2", "s3"})], ids=["one", "many"]
-)
-def test_a_question_for_many_things_is_answered_from_many_sessions(broad: bool, sessions: set[str]) -> None:
-    ranked = [
-        *(candidate(place, "s1", 3.0 - place / 100) for place in range(4)),
-        candidate(4, "s2", 2.8),
-        candidate(5, "s3", 2.7),
-    ]
-
-    packed = pack(
-        ranked,
-        budget_tokens=125,
-        tokenizer=as_tokenizer(None),
-        tiers=lambda passages: {passage.key: "episode" for passage in passages},
-        k=None,
-        broad=broad,
-    )
-
-    assert {item.session for item in packed.items} == sessions
 
 
 ATTACKS = [

@@ -43,6 +43,9 @@ def test_the_kind_of_question_is_told(text: str, kind: str) -> None:
         "In what order did the trips happen?",
         "List all the books that Tim read.",
         "Which countries has James visited?",
+        "What LGBTQ+ events has Caroline been to?",
+        "What kind of programming-related events has John hosted?",
+        "What people has Maria met while volunteering?",
         "Summarise how my opinion evolved over time.",
     ],
 )
