@@ -100,3 +100,16 @@ def test_an_agent_streams_the_words_of_its_answer(agent: CompiledStateGraph[Any]
 
     assert len([piece for piece in said if piece]) > 10
     assert "".join(said) == agent.get_state(THREAD).values["messages"][-1].content
+
+
+def test_a_model_that_tells_stories_instead_of_splitting_a_question_does_no_harm(model: Any) -> None:
+    talk = LocalChat(model=model, tokenizer=story_tokenizer(), max_new_tokens=24)
+    with Memory("sqlite://", embedder="hash", llm=talk) as memory:
+        memory.remember(["Max is the dog of Lily.", "Lily went to the park.", "The sun was big and red."])
+
+        plain, split = (memory.recall("Which animals did Lily see?", decompose=to) for to in (False, True))
+
+    (look,) = split.trace.rereads
+    assert split.text == plain.text
+    assert look.asked == ()
+    assert "was of no use: its answer holds no JSON object" in look.note

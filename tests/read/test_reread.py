@@ -157,3 +157,27 @@ def test_an_asynchronous_memory_looks_again(told: Memory, database: Path) -> Non
             return list(found.source_ids[:7])
 
     assert "quails" in asyncio.run(ask())
+
+
+def test_both_databases_lead_on_to_the_same(memory_on_each: Memory) -> None:
+    memory_on_each.remember([*CHATTER, *FACTS])
+
+    looks = memory_on_each.recall(QUESTION, reread=2).trace.rereads
+
+    assert [look.asked for look in looks] == [
+        ("Marta Lindqvist: Which animals does keep?",),
+        ("Velmoor: Which animals does keep?", "breeds: Which animals does keep?"),
+    ]
+
+
+def test_an_asynchronous_memory_on_postgresql_looks_again_and_asks_its_model(shared_database: str) -> None:
+    given = '{"questions": ["What does Marta Lindqvist breed?"]}'
+
+    async def ask() -> tuple[str, ...]:
+        options = {"namespace": ("reread",), "embedder": "hash-16", "llm": lambda prompt: given}
+        async with AsyncMemory(shared_database, **options) as memory:
+            await memory.remember([*CHATTER, *FACTS])
+            found = await memory.recall(QUESTION, decompose=True, reread=1)
+            return tuple(look.by for look in found.trace.rereads)
+
+    assert asyncio.run(ask()) == ("<lambda>", "leads")
