@@ -84,9 +84,11 @@ def exact(rows: Rows) -> Table:
 
 def soft(rows: Rows) -> Table:
     """One line a way to keep episodes: recall at each number of embeddings or in as many bytes, or without a limit."""
-    counts = sorted({row["count"] for row in rows if row["count"]})
+    counts = sorted({row["count"] for row in rows} - {0}) or [0]
     table = Table(title="soft memories: facts given back, by embeddings an episode", title_justify="left")
-    table.caption = "facts: in an episode x episodes together"
+    table.caption = (
+        "facts: in an episode x episodes together; what has bytes of its own has no number of embeddings"
+    )
     table.add_column("kept", no_wrap=True)
     for column in ("facts", *map(str, counts), "bytes"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -27,8 +27,9 @@ class StopAt(StoppingCriteria):
 
     def __call__(self, input_ids: Any, scores: Any, **rest: Any) -> Any:
         """Whether to stop, for each sequence."""
-        if self._left is not None and self._left.is_set():
-            return torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        gone = self._left is not None and self._left.is_set()
+        if gone or not self._stop:
+            return torch.full((len(input_ids),), gone, device=input_ids.device)
         texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
         found = [any(end in text for end in self._stop) for text in texts]
         return torch.tensor(found, device=input_ids.device)

@@ -111,7 +111,8 @@ class LocalChat(BaseChatModel):
             raise InvalidInputError(
                 "tools come into the prompt by the tokenizer's chat template: leave prompt= out"
             )
-        templated(self.tokenizer, [HumanMessage("?")], found)
+        if found:
+            templated(self.tokenizer, [HumanMessage("?")], found)
         return self.bind(tools=found, **kwargs)
 
     def _generate(
@@ -152,13 +153,16 @@ class LocalChat(BaseChatModel):
         messages: Sequence[BaseMessage],
         stop: Sequence[str],
         tools: Sequence[Tool],
-        say: Callable[[str], object] = len,
+        say: Callable[[str], object] | None = None,
         left: Event | None = None,
     ) -> AIMessage:
-        """One whole turn; words are told to `say` as they come."""
+        """One whole turn; words are told to `say` as they come, where somebody listens."""
         ids = self._read(messages, tools)
         asked = next((one.text for one in reversed(messages) if one.type == "human"), "")
-        pieces = Pieces(self._reader(tools), stop, say, begins_call if tools else lambda text: False)
+        read = self._reader(tools)
+        pieces = (
+            None if say is None else Pieces(read, stop, say, begins_call if tools else lambda text: False)
+        )
         criteria = StoppingCriteriaList([StopAt(self.tokenizer, stop, len(ids), left)])
         with self._turn:
             recalled: list[str] = []
@@ -172,8 +176,9 @@ class LocalChat(BaseChatModel):
                 cache, shared = self._shared.start(ids, self.model)
                 out = self._continued(ids, cache, criteria, pieces)
                 self._shared.keep(out[:-1], cache)
-            answer = called(cut(self._reader(tools)(out[len(ids) :]), stop).strip(), tools)
-            pieces.let_out(answer.text)
+            answer = called(cut(read(out[len(ids) :]), stop).strip(), tools)
+            if pieces is not None:
+                pieces.let_out(answer.text)
             if self.kv is not None and self.remember and not (left is not None and left.is_set()):
                 self._keep(messages, answer.text)
         return self._message(answer, len(ids), len(out), shared, recalled)
@@ -213,7 +218,7 @@ class LocalChat(BaseChatModel):
         return lambda ids: str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def _continued(
-        self, ids: list[int], cache: Any, criteria: StoppingCriteriaList, pieces: Pieces
+        self, ids: list[int], cache: Any, criteria: StoppingCriteriaList, pieces: Pieces | None
     ) -> list[int]:
         """The tokens and those that follow."""
         given = torch.tensor([ids], device=next(self.model.parameters()).device)

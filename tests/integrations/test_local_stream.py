@@ -228,6 +228,12 @@ def test_tools_beside_a_prompt_of_ones_own_are_refused(model: Any) -> None:
         chat(model).bind_tools([look])
 
 
+def test_no_tools_need_no_template(model: Any) -> None:
+    talk = chat(model, max_new_tokens=3)
+
+    assert talk.bind_tools([]).invoke("they come").content == talk.invoke("they come").content
+
+
 @pytest.mark.parametrize("choice", ["any", "look"])
 def test_a_tool_cannot_be_forced(model: Any, choice: str) -> None:
     talk = LocalChat(model=model, tokenizer=calling_tokenizer())
