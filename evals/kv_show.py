@@ -95,7 +95,7 @@ def soft(rows: Rows) -> Table:
     for told, facts, together in lines_of(rows):
         found = {row["count"]: row for row in rows if line_of(row) == (told, facts, together)}
         cells = [f"{found[count]['recalled']:.3f}" if count in found else "" for count in counts]
-        size = "by column"
+        size = ""
         if 0 in found:
             cells[-1], size = f"{found[0]['recalled']:.3f}", f"{found[0]['bytes']:,.0f}"
         table.add_row(told, f"{facts} x {together}", *cells, size)

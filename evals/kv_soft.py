@@ -59,8 +59,8 @@ class SoftRow:
     recalled: float
 
 
-SOFT, SURPRISING, TOLD, WHOLE = "embeddings", "KV of few tokens", "KV of the facts alone", "KV of all tokens"
-DISK = "on disk, found by words"
+SOFT, SURPRISING, TOLD, WHOLE = "embeddings", "KV, few tokens", "KV, facts alone", "KV, all tokens"
+DISK = "on disk"
 CASES = (
     *(Case(SOFT, facts, USUAL_TOGETHER, count) for facts in FACTS for count in COUNTS),
     *(Case(SOFT, USUAL_FACTS, together, USUAL_COUNT) for together in TOGETHER if together != USUAL_TOGETHER),

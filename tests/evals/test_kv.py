@@ -163,7 +163,7 @@ def test_soft_memories_are_tabled_and_drawn(
 ) -> None:
     made = [
         kv_soft.SoftRow("embeddings", 4, 4, 8, 2048.0, 0.875),
-        kv_soft.SoftRow("KV of all tokens", 4, 4, 0, 10752.0, 1.0),
+        kv_soft.SoftRow("KV, all tokens", 4, 4, 0, 10752.0, 1.0),
     ]
     monkeypatch.setitem(kv.MAKERS, "soft", lambda model, plan: (2, iter([asdict(row) for row in made])))
 
@@ -175,7 +175,7 @@ def test_soft_memories_are_tabled_and_drawn(
     assert "0.875" in out
     assert "1.000" in out
     assert "10,752" in out
-    assert "KV of all tokens" in (tmp_path / "soft.svg").read_text()
+    assert "KV, all tokens" in (tmp_path / "soft.svg").read_text()
 
 
 def test_a_plot_without_needles_is_refused(tmp_path: Path) -> None:
