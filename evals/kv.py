@@ -28,21 +28,32 @@ class Plan:
     parts: tuple[str, ...]
     texts: int
     distractors: int
+    kvpress: Path | None = None
 
 
-def kv(parts: Sequence[str] | None, texts: int, distractors: int, plot: Path | None, as_json: bool) -> int:
+def kv(
+    parts: Sequence[str] | None,
+    texts: int,
+    distractors: int,
+    plot: Path | None,
+    as_json: bool,
+    kvpress: Path | None = None,
+) -> int:
     """Measure, print, and draw recall over budget to `plot`; Ctrl-C keeps the rows that are finished.
+
+    `kvpress` is the Python of an environment that has it: its presses are measured on the same texts, too.
 
     Raises:
         InvalidInputError: an unknown part; or a plot without the needles or soft memories.
         MissingExtraError: torch, transformers or matplotlib is not installed.
+        PeerUnavailableError: that Python has no kvpress, or it cannot run.
     """
-    plan = Plan(tuple(parts or PARTS), texts, distractors)
+    plan = Plan(tuple(parts or PARTS), texts, distractors, kvpress)
     if unknown := sorted(set(plan.parts) - set(PARTS)):
         raise InvalidInputError(f"unknown parts {unknown}; known: {', '.join(PARTS)}")
     if plot is not None and not {"needles", "soft"} & set(plan.parts):
         raise InvalidInputError("--plot draws recall over budget: it needs the part 'needles' or 'soft'")
-    result: dict[str, Any] = {"arguments": asdict(plan), "partial": False}
+    result: dict[str, Any] = {"arguments": asdict(plan) | {"kvpress": str(kvpress or "")}, "partial": False}
     try:
         for part, row in _rows(plan):
             result.setdefault(part, []).append(row)
@@ -67,7 +78,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, Row]]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("agentmem eval kv", "kv") from error
     with progress() as tell:
-        for part in plan.parts:
+        for part in (*plan.parts, *(["kvpress"] if plan.kvpress else [])):
             steps, rows = MAKERS[part](model, plan)
             tell(part, 0, steps)
             for done, row in enumerate(rows, 1):
@@ -141,6 +152,16 @@ def _exact(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
     return 5, (asdict(found) for found in exacts(model))
 
 
+def _kvpress(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
+    from .kvpress import pressed
+    from .kvpress_host import PRESSES
+    from .needles import SHARES, texts
+
+    assert plan.kvpress is not None
+    readings = list(texts(plan.distractors, plan.texts))
+    return len(PRESSES) * len(SHARES), pressed(plan.kvpress, readings, SHARES)
+
+
 def _soft(model: Any, plan: Plan) -> tuple[int, Iterator[Row]]:
     from .kv_soft import CASES, COUNTS, on_disk, soft_rows
 
@@ -158,6 +179,7 @@ MAKERS: dict[str, Callable[[Any, Plan], tuple[int, Iterator[Row]]]] = {
     "widths": _widths,
     "loading": _loading,
     "exact": _exact,
+    "kvpress": _kvpress,
     "soft": _soft,
 }
 

@@ -119,6 +119,7 @@ TABLES: dict[str, Callable[[Rows], Table]] = {
     "widths": widths,
     "loading": loading,
     "exact": exact,
+    "kvpress": lambda rows: by_budget(rows, "facts recalled by kvpress, which sees a whole text at once"),
     "soft": soft,
 }
 """Part -> its table."""

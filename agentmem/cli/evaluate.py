@@ -117,6 +117,14 @@ def kv(
         Path | None,
         typer.Option("--plot", metavar="PATH", help="Draw recall over budget here: .svg, .png or .pdf."),
     ] = None,
+    kvpress: Annotated[
+        Path | None,
+        typer.Option(
+            "--kvpress",
+            metavar="PYTHON",
+            help="Also its presses, by the Python of an environment that has it.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what in-model memory keeps and costs, on the packaged recall model.
@@ -126,7 +134,12 @@ def kv(
     """
     raise typer.Exit(
         load("evals", "kv")(
-            parts=names_in(parts), texts=texts, distractors=distractors, plot=plot, as_json=as_json
+            parts=names_in(parts),
+            texts=texts,
+            distractors=distractors,
+            plot=plot,
+            as_json=as_json,
+            kvpress=kvpress,
         )
     )
 

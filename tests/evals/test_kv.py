@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +19,12 @@ pytest.importorskip(
 
 from agentmem.evals import kv, kv_exact, kv_loading, kv_soft, kv_widths, needles, recaller
 from agentmem.evals.kv_episodes import parts, recalled, remembered
+from agentmem.evals.kvpress import pressed
+from agentmem.evals.kvpress_host import PRESSES
 from agentmem.evals.recaller_text import text
 
 from agentmem.cli.app import main
-from agentmem.errors import InvalidInputError
+from agentmem.errors import InvalidInputError, PeerUnavailableError
 from agentmem.kv import policies
 from agentmem.kv.support import shape_of
 
@@ -181,3 +185,25 @@ def test_soft_memories_are_tabled_and_drawn(
 def test_a_plot_without_needles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="needs the part 'needles' or 'soft'"):
         kv.kv(["widths"], 1, 100, tmp_path / "recall.svg", False)
+
+
+def test_a_python_without_kvpress_is_told_of() -> None:
+    with pytest.raises(PeerUnavailableError, match="No module named 'kvpress'"):
+        list(pressed(Path(sys.executable), list(needles.texts(100, 1)), (10,)))
+
+
+def test_a_python_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(PeerUnavailableError, match="cannot be started"):
+        list(pressed(tmp_path / "python", list(needles.texts(100, 1)), (10,)))
+
+
+def test_kvpress_answers_for_each_press_and_budget() -> None:
+    python = os.environ.get("AGENTMEM_TEST_KVPRESS")
+    if python is None:
+        pytest.skip("AGENTMEM_TEST_KVPRESS names no Python of an environment with kvpress")
+
+    rows = list(pressed(Path(python), list(needles.texts(300, 1)), (100,)))
+
+    assert [row["policy"].split()[-1] for row in rows] == list(PRESSES)
+    assert {row["recalled"] for row in rows} == {1.0}
+    assert {row["held"] for row in rows} == {1.0}
