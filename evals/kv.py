@@ -53,7 +53,9 @@ def kv(
         raise InvalidInputError(f"unknown parts {unknown}; known: {', '.join(PARTS)}")
     if plot is not None and not {"needles", "soft"} & set(plan.parts):
         raise InvalidInputError("--plot draws recall over budget: it needs the part 'needles' or 'soft'")
-    result: dict[str, Any] = {"arguments": asdict(plan) | {"kvpress": str(kvpress or "")}, "partial": False}
+    told = {name: value for name, value in asdict(plan).items() if name != "kvpress"}
+    told |= {"kvpress": str(kvpress)} if kvpress else {}
+    result: dict[str, Any] = {"arguments": told, "partial": False}
     try:
         for part, row in _rows(plan):
             result.setdefault(part, []).append(row)
