@@ -205,7 +205,8 @@ def dates(asked: Asked, pool: Pool) -> Columns:
     newest = _newest(pool) * (not spans)
     present = {
         "newest_now": newest * asked.analysis.asks_now,
-        "newest_present": newest * (asked.analysis.tense == "present"),
+        # a list asks for all there has been
+        "newest_present": newest * (asked.analysis.tense == "present" and not asked.analysis.broad),
     }
     if not spans:
         return {name: np.zeros(len(pool)) for name in ("in_time", "near_in_days", "near_in_months")} | present

@@ -178,3 +178,14 @@ def test_of_two_equal_passages_the_later_speaks_of_the_present() -> None:
     assert (
         features(asked("Where was Alice?"), make_pool(TALK, Views(), None))["newest_now"].tolist() == [0] * 4
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "newest"),
+    [("What is the name of Alice's cat?", 1.0), ("What activities does Alice partake in?", 0.0)],
+    ids=["one", "many"],
+)
+def test_what_was_said_last_counts_for_the_present_but_not_for_a_list(text: str, newest: float) -> None:
+    found = features(asked(text), make_pool(TALK, Views(), None))
+
+    assert found["newest_present"][3] == newest
