@@ -202,7 +202,9 @@ def _by_ranks(lesson: Lesson) -> list[Candidate]:
             if name in RRF_WEIGHTS
         )
 
-    return sorted([*lesson.gathered.head, *lesson.gathered.tail], key=lambda entry: -score(entry))
+    best_first = sorted([*lesson.gathered.head, *lesson.gathered.tail], key=lambda entry: -score(entry))
+    # what is packed goes by scores, too
+    return [entry.scored(-float(place)) for place, entry in enumerate(best_first)]
 
 
 def _part(label: str, left: _Both, everything: _Both, ms: float | None = None) -> Part:
