@@ -1,6 +1,6 @@
 """Train the encoder of soft memories (`agentmem.kv.SoftMemory`) for the packaged recall model, on a CPU.
 
-python -m agentmem.evals.train_soft [--steps 3000] [--out evals/data/recaller/soft.safetensors]
+python -m agentmem.evals.train_soft [--steps 2500] [--out evals/data/recaller/soft.safetensors]
 
 The model is frozen. Episodes become embeddings, the embeddings of several stand before a question, which is a name and
 nothing else, and the loss is the model's own for the thing that belongs to it. First one fact an episode in one
@@ -154,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--out", type=Path, help="write the encoder here")
     asked = parser.parse_args()
     encoder = train(asked.steps)
