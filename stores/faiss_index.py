@@ -62,6 +62,13 @@ class _Entry:
     def size_bytes(self) -> int:
         return sum(map(faiss_kinds.size_bytes, self.indexes.values()))
 
+    def exact_after(self, grade: Grade, pending: int) -> int:
+        """How many vectors an exact index may hold once these came; 0 where it is an inverted file by now."""
+        index = self.indexes.get(grade)
+        if index is None:
+            return pending
+        return 0 if faiss_kinds.is_approximate(index) else index.ntotal + pending
+
     def add(self, batch: vectors.Batch, dims: int) -> None:
         """Take in rows of the table, each in place of an older one of its passage."""
         # a new passage has a higher key than any before it, so mostly there is nothing to look for
@@ -219,8 +226,7 @@ class VectorIndexes:
             # most is new, or was replaced: building anew is cheaper, and has lists for what there is now
             entry.indexes.clear()
             entry.last_pk = entry.highest_key = entry.saved = 0
-        largest = max((index.ntotal for index in entry.indexes.values()), default=0)
-        if largest + pending > EXACT_LIMIT:
+        if any(entry.exact_after(grade, pending) > EXACT_LIMIT for grade in faiss_kinds.GRADES):
             _outgrow(connection, entry, namespace.pk, embedder_pk, dims)
         for batch in vectors.after(connection, namespace.pk, embedder_pk, entry.last_pk, dims):
             entry.add(batch, dims)

@@ -213,6 +213,46 @@ def test_a_large_namespace_finds_nearly_all_of_the_true_neighbours(database: Pat
     assert sum(scores[id_] >= tenth - 1e-3 for id_ in found) >= 8
 
 
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the samples that were read to train an index on."""
+    sizes: list[int] = []
+    sample = faiss_index.vectors.sample
+    monkeypatch.setattr(
+        faiss_index.vectors, "sample", lambda *given: sizes.append(given[-1]) or sample(*given)
+    )
+    return sizes
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_large_namespace_takes_in_one_more_without_being_trained_again(
+    database: Path, trained: list[int]
+) -> None:
+    with Memory(database, embedder="hash-32") as memory:
+        fill(memory, 400)
+        nearest(memory, "thing 42", 1)
+        first = len(trained)
+        fill(memory, 1, start=400)
+
+        found = nearest(memory, "thing 400 of kind 1", 1)
+
+    assert found[0][0] == "400"
+    assert (first, len(trained)) == (1, 1)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_large_index_is_not_trained_again_when_it_is_opened(database: Path, trained: list[int]) -> None:
+    with Memory(database, embedder="hash-32") as memory:
+        fill(memory, 400)
+        nearest(memory, "thing 42", 1)
+    trained.clear()
+
+    with Memory(database, embedder="hash-32") as memory:
+        nearest(memory, "thing 42", 1)
+
+    assert trained == []
+
+
 @pytest.mark.usefixtures("small_limits")
 def test_a_large_namespace_drops_what_is_forgotten(database: Path) -> None:
     with Memory(database, embedder="hash-32") as memory:
