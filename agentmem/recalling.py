@@ -71,17 +71,17 @@ class Recalling(Lookup):
         self._core.check_open()
         request = self._request(
             query,
-            budget_tokens,
-            at,
-            k,
-            tiers,
-            explain,
-            min_relevance,
-            coverage,
-            gate,
-            without,
-            reread,
-            decompose,
+            budget_tokens=budget_tokens,
+            at=at,
+            k=k,
+            tiers=tiers,
+            explain=explain,
+            min_relevance=min_relevance,
+            coverage=coverage,
+            gate=gate,
+            without=without,
+            reread=reread,
+            decompose=decompose,
         )
         self._core.deriver.before_recall(self._namespace, exactly=tiers is not None or gate)
 
@@ -128,17 +128,17 @@ class Recalling(Lookup):
             raise InvalidInputError(f"unknown mode {mode!r}; known: {', '.join(STREAM_MODES)}")
         request = self._request(
             query,
-            budget_tokens,
-            at,
-            k,
-            tiers,
-            explain,
-            min_relevance,
-            coverage,
-            gate,
-            without,
-            reread,
-            decompose,
+            budget_tokens=budget_tokens,
+            at=at,
+            k=k,
+            tiers=tiers,
+            explain=explain,
+            min_relevance=min_relevance,
+            coverage=coverage,
+            gate=gate,
+            without=without,
+            reread=reread,
+            decompose=decompose,
         )
         stream = Stream(request, mode, self._core.tokenizer)
         return self._chunks(request, stream, exactly=tiers is not None or gate)
@@ -168,6 +168,7 @@ class Recalling(Lookup):
     def _request(
         self,
         query: str,
+        *,
         budget_tokens: int,
         at: Moment | None,
         k: int | None,
@@ -205,19 +206,19 @@ class Recalling(Lookup):
             raise InvalidInputError("decompose needs a language model: Memory(..., llm=...)")
         moment = None if at is None else to_utc(at)
         return Request(
-            self._namespace,
-            query,
-            budget_tokens,
-            moment,
-            k,
-            wanted,
-            explain,
-            min_relevance,
-            coverage,
-            gate,
-            frozenset(without),
-            int(reread),
-            Splitter(self._llm, self._core.beside) if decompose and self._llm is not None else None,
+            namespace=self._namespace,
+            text=query,
+            budget_tokens=budget_tokens,
+            at=moment,
+            k=k,
+            tiers=wanted,
+            explain=explain,
+            min_relevance=min_relevance,
+            coverage=coverage,
+            gate=gate,
+            without=frozenset(without),
+            reread=int(reread),
+            splitter=Splitter(self._llm, self._core.beside) if decompose and self._llm is not None else None,
         )
 
 

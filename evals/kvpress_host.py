@@ -30,33 +30,34 @@ def main(given: dict[str, Any]) -> None:
         for name in PRESSES:
             for share in given["shares"]:
                 press = getattr(kvpress, name)(compression_ratio=1 - share / 100)
-                right: list[bool] = []
-                held: list[float] = []
-                for text in given["texts"]:
-                    _ask(torch, model, press, transformers.DynamicCache(), text, right, held)
-                row = {"policy": f"kvpress {version} {name}", "budget": share}
-                row |= {"recalled": sum(right) / len(right), "held": sum(held) / len(held)}
+                told = [
+                    _asked(torch, model, press, transformers.DynamicCache(), text) for text in given["texts"]
+                ]
+                right, held = (sum(figures) / len(told) for figures in zip(*told, strict=True))
+                row = {
+                    "policy": f"kvpress {version} {name}",
+                    "budget": share,
+                    "recalled": right,
+                    "held": held,
+                }
                 print(json.dumps(row), flush=True)
 
 
-def _ask(
-    torch: Any,
-    model: Any,
-    press: Any,
-    cache: Any,
-    text: dict[str, Any],
-    right: list[bool],
-    held: list[float],
-) -> None:
-    """Which questions get the right next word, after the press has seen all that comes before the first of them."""
+def _asked(torch: Any, model: Any, press: Any, cache: Any, text: dict[str, Any]) -> tuple[float, float]:
+    """The share of a text's questions that get the right next word, and that of the tokens before them that are held.
+
+    The press has seen all that comes before the first question.
+    """
     ids, asked = torch.tensor([text["ids"]]), text["asked"]
     with press(model):
         model(ids[:, : asked[0]], past_key_values=cache)
-    held.append(cache.get_seq_length() / asked[0])
+    held = cache.get_seq_length() / asked[0]
+    right = 0
     for start, end in zip(asked, [*asked[1:], ids.shape[1]], strict=True):
         places = torch.arange(start, end)[None]
         out = model(ids[:, start:end], past_key_values=cache, position_ids=places)
-        right.append(int(out.logits[0, 0].argmax()) == int(ids[0, start + 1]))
+        right += int(out.logits[0, 0].argmax()) == int(ids[0, start + 1])
+    return right / len(asked), held
 
 
 if __name__ == "__main__":

@@ -186,12 +186,16 @@ def add_passages(
 
 def _keys_of(connection: Connection, namespace_pk: int, rows: Sequence[PassageRow]) -> list[int]:
     # asked for afterwards: SQLite gives keys back to one row at a time, which takes longer than all else here
-    found: dict[tuple[int | None, int | None, int], int] = {}
-    for owner, statement in ((0, _BY_EVENT), (1, _BY_MEMORY)):
-        owners = list(dict.fromkeys(row[owner] for row in rows if row[owner] is not None))
-        for chunk in chunks(owners):
-            stored = connection.execute(statement, {"namespace": namespace_pk, "wanted": chunk}).all()
-            found.update(((event_pk, memory_pk, start), key) for key, event_pk, memory_pk, start in stored)
+    events = sorted({row.event_pk for row in rows if row.event_pk is not None})
+    memories = sorted({row.memory_pk for row in rows if row.memory_pk is not None})
+    found = {
+        (event_pk, memory_pk, start): key
+        for statement, owners in ((_BY_EVENT, events), (_BY_MEMORY, memories))
+        for chunk in chunks(owners)
+        for key, event_pk, memory_pk, start in connection.execute(
+            statement, {"namespace": namespace_pk, "wanted": chunk}
+        )
+    }
     return [found[row.event_pk, row.memory_pk, row.start] for row in rows]
 
 

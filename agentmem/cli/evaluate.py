@@ -13,6 +13,13 @@ from agentmem.registry import load
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="PATH", help="LoCoMo's locomo10.json; it is not shipped.")
 ]
+Divided = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
+]
+Splits = Annotated[
+    int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
+]
 Sample = Annotated[bool, typer.Option("--sample", help="The sample conversation that ships with agentmem.")]
 
 
@@ -71,10 +78,7 @@ def segmentation(
 
 
 def fit(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
-    ] = None,
+    data: Divided = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="PATH", help="Write the weights here; without it, only print."),
@@ -84,9 +88,7 @@ def fit(
         typer.Option("--plot", metavar="PATH", help="Draw the gate's reliability here: .svg, .png or .pdf."),
     ] = None,
     embedder: Embedder = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
-    ] = 10,
+    splits: Splits = 10,
     as_json: AsJson = False,
 ) -> None:
     """Fit the weights of retrieval and print how they do on conversations not seen."""
@@ -181,14 +183,9 @@ def names_in(options: list[str] | None) -> list[str] | None:
 
 
 def ablation(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
-    ] = None,
+    data: Divided = None,
     embedder: Embedder = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
-    ] = 2,
+    splits: Splits = 2,
     as_json: AsJson = False,
 ) -> None:
     """Measure what each part of recall is worth, on conversations not seen.
@@ -199,14 +196,9 @@ def ablation(
 
 
 def coverage(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="PATH", help="A LoCoMo file with two conversations or more."),
-    ] = None,
+    data: Divided = None,
     embedder: Embedder = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="COUNT", min=1, help="Ways to halve the conversations.")
-    ] = 2,
+    splits: Splits = 2,
     as_json: AsJson = False,
 ) -> None:
     """Print what stopping short of the budget saves and loses, on conversations not seen."""

@@ -122,11 +122,7 @@ class KVMemory:
             raise InvalidInputError(
                 f"the text has {count} tokens; the model reads 1 to {self._room()}: remember it in parts"
             )
-        receipt = self.memory.remember(ready.messages, session=session, role=role)
-        if not receipt.event_ids:
-            raise InvalidInputError("every message was text that recall itself had made; nothing was stored")
-        id = ready.episode or receipt.event_ids[0]
-        found = self._words.find(receipt.event_ids)
+        id, found = self._words.remember(ready)
         try:
             self.load(id)
         except (RecordNotFoundError, FingerprintMismatchError, CorruptLatentError):

@@ -98,11 +98,7 @@ class SoftMemory:
         ready = prepared(messages, session, role)
         if not self._ids(ready.text):
             raise InvalidInputError("the text has no tokens")
-        receipt = self.memory.remember(ready.messages, session=session, role=role)
-        if not receipt.event_ids:
-            raise InvalidInputError("every message was text that recall itself had made; nothing was stored")
-        id = ready.episode or receipt.event_ids[0]
-        found = self._words.find(receipt.event_ids)
+        id, found = self._words.remember(ready)
         try:
             self.load(id)
         except (RecordNotFoundError, FingerprintMismatchError, CorruptLatentError):

@@ -1,4 +1,4 @@
-"""The words of episodes in a text memory: those that answer a query, and all that belong to one."""
+"""The words of episodes in a text memory: stored, those that answer a query, and all that belong to one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentmem.errors import (
     StoreFullError,
 )
 from agentmem.kv.text_memory import TextMemory
-from agentmem.kv.transcript import episode_of
+from agentmem.kv.transcript import Prepared, episode_of
 from agentmem.types import Event
 
 UNKEPT = (InvalidInputError, ReadOnlyStoreError, StoreBusyError, StoreFullError)
@@ -21,10 +21,22 @@ UNKEPT = (InvalidInputError, ReadOnlyStoreError, StoreBusyError, StoreFullError)
 
 
 class Words:
-    """Reads episodes out of a text memory; what was forgotten meanwhile is passed over."""
+    """Writes episodes into a text memory and reads them; what was forgotten meanwhile is passed over."""
 
     def __init__(self, memory: TextMemory) -> None:
         self._memory = memory
+
+    def remember(self, ready: Prepared) -> tuple[str, list[Event]]:
+        """Store messages that were read; the id of the episode they make, and its events.
+
+        Raises:
+            InvalidInputError: as `Memory.remember`, or recall itself had made all of it: nothing is stored.
+            DuplicateIdError: an id already holds different content.
+        """
+        receipt = self._memory.remember(ready.messages)
+        if not receipt.event_ids:
+            raise InvalidInputError("every message was text that recall itself had made; nothing was stored")
+        return ready.episode or receipt.event_ids[0], self.find(receipt.event_ids)
 
     def find(self, ids: Sequence[str]) -> list[Event]:
         """Events by id, in order; notes are passed over."""
