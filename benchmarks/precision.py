@@ -102,13 +102,7 @@ def _aged(path: Path, conversation: Any, embedder: _Once, ages: Sequence[int]) -
     sessions = list(dict.fromkeys(turn.session for turn in conversation.turns))
     for number, session in enumerate(sessions):
         with Memory(path, embedder=embedder, clock=_Past(clock, ages[number % len(ages)])) as memory:
-            memory.remember(
-                [
-                    {"id": t.id, "name": t.speaker, "content": t.content, "at": t.at, "session": t.session}
-                    for t in conversation.turns
-                    if t.session == session
-                ]
-            )
+            memory.remember([turn.message() for turn in conversation.turns if turn.session == session])
     memory = Memory(path, embedder=embedder, clock=clock)
     memory.maintain()
     return memory

@@ -50,12 +50,7 @@ def compare(data: Path, embedder: str, url: str, folder: Path, *, every: int = 1
         Memory(url, embedder=embedder) as there,
     ):
         for conversation in conversations:
-            here.namespace(conversation.id).remember(
-                [
-                    {"id": t.id, "name": t.speaker, "content": t.content, "at": t.at, "session": t.session}
-                    for t in conversation.turns
-                ]
-            )
+            here.namespace(conversation.id).remember([turn.message() for turn in conversation.turns])
         here.export(folder / "all.zip", everything=True)
         there.import_(folder / "all.zip")
         return [

@@ -106,12 +106,7 @@ def _of(
         tempfile.TemporaryDirectory(prefix="agentmem-fit-") as folder,
         Memory(Path(folder, "memory.db"), embedder=embedder) as memory,
     ):
-        memory.remember(
-            [
-                {"id": t.id, "name": t.speaker, "content": t.content, "at": t.at, "session": t.session}
-                for t in conversation.turns
-            ]
-        )
+        memory.remember([turn.message() for turn in conversation.turns])
         recaller = memory.core.wiring.recaller
         questions = [*(question for question in conversation.questions if question.evidence), *foreign]
         for place, question in enumerate(questions):

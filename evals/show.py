@@ -33,16 +33,12 @@ def show_answers(conversation: Conversation, console: Console) -> None:
         tempfile.TemporaryDirectory(prefix="agentmem-demo-") as folder,
         Memory(Path(folder, "demo.db")) as memory,
     ):
-        receipt = memory.remember(
-            [
-                {"id": t.id, "name": t.speaker, "content": t.content, "at": t.at, "session": t.session}
-                for t in conversation.turns
-            ]
-        )
+        receipt = memory.remember([turn.message() for turn in conversation.turns])
         first, last = conversation.turns[0].at, conversation.turns[-1].at
         console.print(
             f"remembered {receipt.added} messages from {first:%B %Y} to {last:%B %Y} "
-            f"in one file of {memory.stats().store_bytes / 2**20:.1f} MiB\n"
+            f"in one file of {memory.stats().store_bytes / 2**20:.1f} MiB; the best of what each question recalls, "
+            "[green]●[/green] what answers it, ○ what does not:\n"
         )
         for question in ten_questions(conversation):
             _show(memory, question, console)

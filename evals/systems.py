@@ -54,12 +54,7 @@ class AgentMem:
         self._memory = Memory(folder / "memory.db", embedder=embedder, tokenizer=tokenizer)
 
     def ingest(self, conversation: Conversation) -> None:
-        self._memory.remember(
-            [
-                {"id": t.id, "name": t.speaker, "content": t.content, "at": t.at, "session": t.session}
-                for t in conversation.turns
-            ]
-        )
+        self._memory.remember([turn.message() for turn in conversation.turns])
 
     def stored(self) -> set[str]:
         return {event.id for event in self._memory.events()}
