@@ -12,6 +12,7 @@ from agentmem.contracts import StoredPassage
 from agentmem.errors import InvalidInputError
 from agentmem.read.breadth import broadened
 from agentmem.read.candidates import Candidate, fold
+from agentmem.read.captions import shortened
 from agentmem.read.combine import PRIORS, Combiner
 from agentmem.read.features import Ability
 from agentmem.read.pack import LENGTH_COST, pack
@@ -92,8 +93,12 @@ def measured(
     *,
     budgets: Sequence[int] = metrics.BUDGETS,
     length_cost: float = LENGTH_COST,
+    captions: bool = False,
 ) -> Rows:
-    """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered."""
+    """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered.
+
+    With `captions`, all that are packed keep theirs.
+    """
     words = {(c.id, turn.id): turn.words for c in dataset.conversations for turn in c.turns}
     tokenizer = as_tokenizer(None)
     rows: dict[str, list[Row]] = {}
@@ -105,9 +110,10 @@ def measured(
             "recall@10": metrics.recall_at(ids, evidence, 10),
             "all@10": metrics.all_at(ids, evidence, 10),
         }
+        packable = candidates if captions else shortened(candidates, lesson.asked.terms)
         for budget in budgets:
             packed = pack(
-                candidates,
+                packable,
                 budget_tokens=budget,
                 tokenizer=tokenizer,
                 tiers=_no_tiers,

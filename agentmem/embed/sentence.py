@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import compress
@@ -92,7 +92,7 @@ class SentenceEmbedder:
         spans = pieces.spans_of(model.tokenizer, texts, model.max_seq_length)
         if spans is None:
             return Embedded(rows, None)
-        states = [_unit(_array(entry["token_embeddings"])) for entry in found]
+        states = [_unit(_states(entry)) for entry in found]
         if any(len(state) != len(where) for state, where in zip(states, spans, strict=True)):
             # a model that writes a prompt of its own before the text has more pieces than the text: all are kept
             return Embedded(rows, states)
@@ -140,6 +140,12 @@ class SentenceEmbedder:
 def _array(tensor: Any) -> Vectors:
     found: Vectors = tensor.float().cpu().numpy()
     return found
+
+
+def _states(entry: Mapping[str, Any]) -> Vectors:
+    """The pieces of one text `[T, dims]`, without what pads it to the longest of its batch."""
+    states, attended = _array(entry["token_embeddings"]), entry.get("attention_mask")
+    return states if attended is None else states[_array(attended) > 0]
 
 
 def _unit(rows: Vectors) -> Vectors:

@@ -18,21 +18,26 @@ _ASCII = "".join(char.lower() if char.isalnum() or char == "_" else " " for char
 
 @dataclass(slots=True)
 class Candidate:
-    """A passage that may be packed."""
+    """A passage that may be packed; `brief` without the captions of its images."""
 
     passage: StoredPassage
     score: float
     ranks: Mapping[str, int]
     source_ids: tuple[str, ...] = ()
+    brief: bool = False
 
     def scored(self, score: float) -> Candidate:
         """The same with another score."""
-        return Candidate(self.passage, score, self.ranks, self.source_ids)
+        return Candidate(self.passage, score, self.ranks, self.source_ids, self.brief)
 
     def sourced(self, also: Sequence[str]) -> Candidate:
         """The same resting on these events, too."""
         together = tuple(dict.fromkeys([*self.source_ids, *also]))
-        return Candidate(self.passage, self.score, self.ranks, together)
+        return Candidate(self.passage, self.score, self.ranks, together, self.brief)
+
+    def briefly(self) -> Candidate:
+        """The same without captions."""
+        return Candidate(self.passage, self.score, self.ranks, self.source_ids, True)
 
 
 def visible(

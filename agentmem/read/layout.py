@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from agentmem.contracts import StoredPassage
 from agentmem.quote import defuse
+from agentmem.read.captions import without_captions
 
 HeaderKey = tuple[str | None, str]
 _GAP = "[…]"
@@ -15,15 +16,15 @@ _GAP = "[…]"
 _MARKED = re.compile(r"#|- |[^\s:][^:\n]{0,80}:")
 
 
-def lay_out(passages: Sequence[StoredPassage]) -> str:
-    """The passages as lines, each with its end; "" for none."""
+def lay_out(passages: Sequence[StoredPassage], brief: Collection[int] = ()) -> str:
+    """The passages as lines, each with its end; "" for none. Those with keys in `brief` without captions."""
     groups: dict[HeaderKey, list[StoredPassage]] = {}
     for passage in sorted(passages, key=_reading_order):
         groups.setdefault(header_key(passage), []).append(passage)
     lines = []
     for group in groups.values():
         lines.append(header(group[0]))
-        lines.extend(line(passage) for passage in group)
+        lines.extend(line(passage, passage.key in brief) for passage in group)
     return "".join(f"{text}\n" for text in lines)
 
 
@@ -39,14 +40,16 @@ def header(passage: StoredPassage) -> str:
     return f"# {passage.at:%A} {passage.at.day} {passage.at:%B %Y}"
 
 
-def line(passage: StoredPassage) -> str:
-    """Who said what; a passage of a long message shows where it is cut."""
+def line(passage: StoredPassage, brief: bool = False) -> str:
+    """Who said what; a passage of a long message shows where it is cut, and a brief one no captions."""
     if passage.owner == "memory":
         return defuse(f"- {_inside(passage.text)} (since {passage.at.day} {passage.at:%B %Y})")
     text = passage.text
     if passage.span is not None:
         start, end = passage.span
         text = f"{_GAP if start else ''}{text.strip()}{_GAP if end < len(passage.content) else ''}"
+    if brief:
+        text = without_captions(text)
     speaker = " ".join((passage.speaker or "").split())
     return defuse(f"{speaker}: {_inside(text)}")
 

@@ -16,6 +16,7 @@ from agentmem.contracts import StoredPassage, Tokenizer
 from agentmem.errors import BudgetTooSmallError
 from agentmem.quote import CLOSE, OPEN
 from agentmem.read.candidates import Candidate
+from agentmem.read.captions import without_captions
 from agentmem.read.layout import HeaderKey, header, header_key, lay_out, line
 from agentmem.types import CutItem, RecalledItem, Tier
 
@@ -110,12 +111,12 @@ class Context:
         cut.extend(
             CutItem(entry.passage.owner_id, entry.score, f"beyond k={k}") for entry in candidates[most:]
         )
-        lines = lay_out([candidate.passage for candidate, _ in chosen])
+        lines = _lines(chosen)
         while chosen and (tokens := self._with(lines)) > self._budget:
             # a tokenizer of the user's own need not be additive
             candidate, cost = chosen.pop()
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
-            lines = lay_out([candidate.passage for candidate, _ in chosen])
+            lines = _lines(chosen)
         if not chosen:
             return Added("", (), tuple(cut))
         grown = f"{self._opening}{lines}"
@@ -130,6 +131,11 @@ class Context:
     def _with(self, lines: str) -> int:
         """Tokens of the context where it ends after these lines."""
         return self._tokenizer.count(f"{self.text}{self._opening}{lines}{CLOSE}")
+
+
+def _lines(chosen: Sequence[tuple[Candidate, int]]) -> str:
+    brief = {candidate.passage.key for candidate, _ in chosen if candidate.brief}
+    return lay_out([candidate.passage for candidate, _ in chosen], brief)
 
 
 def enough(candidates: Sequence[Candidate], coverage: float) -> int:
@@ -156,7 +162,7 @@ def _choose(
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, "the budget is spent"))
             continue
         group = header_key(candidate.passage)
-        cost = tokenizer.count(line(candidate.passage) + "\n")
+        cost = tokenizer.count(line(candidate.passage, candidate.brief) + "\n")
         extra = 0 if group in headers else tokenizer.count(header(candidate.passage) + "\n")
         if spent + cost + extra > room_tokens:
             cut.append(CutItem(candidate.passage.owner_id, candidate.score, f"{cost} tokens do not fit"))
@@ -172,8 +178,11 @@ def _choose(
 
 def _by_worth(candidates: Sequence[Candidate], length_cost: float) -> list[Candidate]:
     """Best first by score less what its length costs, both in logits."""
+    # what is shown beside what was said neither helps nor harms a line
+    said = [len(without_captions(entry.passage.text)) for entry in candidates]
     worth = [
-        entry.score - length_cost * math.log(len(entry.passage.text) + _LINE_CHARS) for entry in candidates
+        entry.score - length_cost * math.log(chars + _LINE_CHARS)
+        for entry, chars in zip(candidates, said, strict=True)
     ]
     return [candidates[place] for place in sorted(range(len(worth)), key=lambda place: -worth[place])]
 

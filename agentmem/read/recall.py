@@ -18,6 +18,7 @@ from agentmem.embed.safe import embed_pieces_or_none
 from agentmem.read import need, scope
 from agentmem.read.breadth import broadened
 from agentmem.read.candidates import Candidate, fold
+from agentmem.read.captions import shortened
 from agentmem.read.combine import ability, combiners, gates
 from agentmem.read.features import Ability, Asked, Columns, features
 from agentmem.read.gate import LEAST_POOL, alike, signs
@@ -96,6 +97,7 @@ class Recaller:
         candidates, folded = fold(ranked, weighed.sayings)
         if asked.analysis.broad:
             candidates = broadened(candidates)
+        candidates = shortened(candidates, asked.terms)
         count = enough(candidates, request.coverage)
         gate = gate._replace(need=needed)
         return Found(asked, gathered, weighed, gate, candidates[:count], folded, candidates[count:], rereads)

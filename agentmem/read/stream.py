@@ -120,7 +120,7 @@ def _best_first(early: Taken, late: Taken, ranked: Sequence[Candidate]) -> Taken
 
 def _as_ranked(early: Candidate, ranked: Candidate) -> Candidate:
     """What went out early, as it is judged with all that is known."""
-    return Candidate(early.passage, ranked.score, ranked.ranks, early.source_ids).sourced(ranked.source_ids)
+    return replace(early, score=ranked.score, ranks=ranked.ranks).sourced(ranked.source_ids)
 
 
 def _says(candidate: Candidate) -> tuple[str | None, str]:

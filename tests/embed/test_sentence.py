@@ -95,6 +95,17 @@ def test_of_a_passage_only_pieces_of_content_are_given() -> None:
 
 
 @needs_minilm
+def test_a_text_has_the_same_pieces_beside_longer_ones_as_alone() -> None:
+    short, long = "I adopted a cat.", "We walked along the river until the rain came, and then all ran home."
+    embedder = offline_embedder()
+
+    (alone,) = embedder.embed_pieces([short]).pieces or []
+    beside, _ = embedder.embed_pieces([short, long]).pieces or []
+
+    assert beside == pytest.approx(alone, abs=1e-5)
+
+
+@needs_minilm
 def test_the_packaged_model_gives_unit_rows_and_no_row_for_no_text() -> None:
     embedder = offline_embedder()
 
