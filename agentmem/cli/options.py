@@ -34,7 +34,8 @@ Embedder = Annotated[
     typer.Option(
         "--embedder",
         metavar="NAME",
-        help="A sentence-transformers name or folder, offline, or hash. Default: the store's own.",
+        help="A sentence-transformers name or folder, offline, or hash; NAME+images for a multimodal model that sees "
+        "the images below the folder AGENTMEM_IMAGES. Default: the store's own.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

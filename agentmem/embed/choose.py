@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 
 from agentmem.contracts import Embedder
 from agentmem.embed.cache import CachedEmbedder
 from agentmem.embed.hashing import HashEmbedder
+from agentmem.embed.images import WITH_IMAGES, ImageEmbedder
 from agentmem.embed.sentence import (
     OFFLINE_DIMS,
     OFFLINE_MODEL,
@@ -16,7 +18,7 @@ from agentmem.embed.sentence import (
     offline_available,
     offline_embedder,
 )
-from agentmem.errors import MissingExtraError
+from agentmem.errors import InvalidInputError, MissingExtraError
 from agentmem.registry import load, names
 
 _HASH_NAME = re.compile(r"hash(?:-(\d+))?")
@@ -37,6 +39,7 @@ def choose_embedder(wanted: str | Embedder | None = None, recorded: str | None =
     Raises:
         MissingExtraError: the named embedder's package is not installed.
         EmbedderError: the model cannot be loaded.
+        InvalidInputError: it sees images, and AGENTMEM_IMAGES does not name the folder they are in.
     """
     if isinstance(wanted, CachedEmbedder):
         return wanted
@@ -54,7 +57,17 @@ def _by_name(name: str) -> Embedder:
     if name in names("embedders"):
         custom: Embedder = load("embedders", name)()
         return custom
-    return SentenceEmbedder(name)
+    return _seeing(name.removesuffix(WITH_IMAGES)) if name.endswith(WITH_IMAGES) else SentenceEmbedder(name)
+
+
+def _seeing(name: str) -> Embedder:
+    folder = os.environ.get("AGENTMEM_IMAGES")
+    if not folder:
+        raise InvalidInputError(
+            f"the embedder {name}{WITH_IMAGES} reads image files: say below which folder in AGENTMEM_IMAGES, "
+            "or open the memory with an ImageEmbedder"
+        )
+    return ImageEmbedder(name, images=folder)
 
 
 def _minilm() -> Embedder:

@@ -25,6 +25,8 @@ from agentmem.errors import InvalidInputError, MissingExtraError
 
 logger = logging.getLogger("agentmem")
 
+#: what the names of embedders end with that see images
+WITH_IMAGES = "+images"
 # as `write.messages` writes it
 _MARK = re.compile(r"\[image\b[^\n]{0,500}?\]\(<([^<>\n]{1,1000})>\)")
 # of one text; the rest of an album says little more
@@ -57,7 +59,7 @@ class ImageEmbedder(SentenceEmbedder):
     @property
     def name(self) -> str:
         """Not the model's own, whose vectors leave images out."""
-        return f"{super().name}+images"
+        return f"{super().name}{WITH_IMAGES}"
 
     def embed(self, texts: Sequence[str], kind: TextKind = "document") -> Vectors:
         """Unit rows `[len(texts), dims]`; an image that cannot be opened leaves the words alone to count.

@@ -162,3 +162,28 @@ def test_a_model_that_knows_no_images_says_so(images: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="no folder of images"):
         ImageEmbedder(str(model), images=tmp_path / "nowhere")
+
+
+def test_a_store_that_sees_images_opens_by_its_name_and_the_folder_in_the_environment(
+    tmp_path: Path, memory: Memory, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.remember({"id": "red", "content": [{"type": "image", "path": "red (1).png", "caption": "a wall"}]})
+    memory.remember({"id": "grey", "content": [{"type": "image", "path": "grey.png", "caption": "a wall"}]})
+    memory.close()
+    monkeypatch.setenv("AGENTMEM_IMAGES", str(images))
+
+    with Memory(tmp_path / "agent.db") as again:
+        found = again.recall("[image: a wall](<grey.png>)")
+
+    assert found.items[0].id == "grey"
+    assert found.items[0].channels["dense"] == 1
+
+
+def test_without_the_folder_of_images_a_store_says_what_to_name(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.close()
+    monkeypatch.delenv("AGENTMEM_IMAGES", raising=False)
+
+    with pytest.raises(InvalidInputError, match="AGENTMEM_IMAGES"):
+        Memory(tmp_path / "agent.db")
