@@ -132,6 +132,7 @@ def _of_the_same_candidates(whole: _Taught) -> Iterator[tuple[str, _Both]]:
     for group, own in groups.items():
         yield f"features: {group}", whole.weighed(tuple(name for name in whole.names if name not in own))
     yield "packing: length", whole.weighed(whole.names, length_cost=0.0)
+    yield "packing: captions give way", whole.weighed(whole.names, captions=True)
     yield "many sessions for lists", whole.weighed(whole.names, broad=False)
 
 
@@ -159,20 +160,25 @@ class _Taught:
         return float(np.median([lesson.seconds for lesson in self.learned]) * 1e3)
 
     def weighed(
-        self, names: tuple[str, ...], *, broad: bool = True, length_cost: float = LENGTH_COST
+        self,
+        names: tuple[str, ...],
+        *,
+        broad: bool = True,
+        captions: bool = False,
+        length_cost: float = LENGTH_COST,
     ) -> _Both:
         """Measured with weights of these columns alone."""
         weights = fitted(self.learned, names)
         return _Both(
             measured(
                 self.dataset,
-                unseen(self.dataset, self.learned, names, self.splits, broad),
+                unseen(self.dataset, self.learned, names, self.splits, broad=broad, captions=captions),
                 budgets=_BUDGETS,
                 length_cost=length_cost,
             ),
             measured(
                 self.sample,
-                (ranked(lesson, names, weights, broad) for lesson in self.shown),
+                (ranked(lesson, names, weights, broad=broad, captions=captions) for lesson in self.shown),
                 budgets=_BUDGETS,
                 length_cost=length_cost,
             ),

@@ -65,7 +65,13 @@ def cross_validated(
 
 
 def unseen(
-    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int, broad: bool = True
+    dataset: Dataset,
+    learned: Sequence[Lesson],
+    names: tuple[str, ...],
+    splits: int,
+    *,
+    broad: bool = True,
+    captions: bool = False,
 ) -> Iterator[Ranked]:
     """Every question with its candidates as weights rank them that did not see its conversation, once a split."""
     for half in halves([conversation.id for conversation in dataset.conversations], splits):
@@ -75,16 +81,28 @@ def unseen(
         }
         for lesson in learned:
             if lesson.question.category in CATEGORIES:
-                yield ranked(lesson, names, weights[lesson.conversation not in half], broad)
+                yield ranked(
+                    lesson, names, weights[lesson.conversation not in half], broad=broad, captions=captions
+                )
 
 
 def ranked(
-    lesson: Lesson, names: tuple[str, ...], weights: NDArray[np.float64], broad: bool = True
+    lesson: Lesson,
+    names: tuple[str, ...],
+    weights: NDArray[np.float64],
+    *,
+    broad: bool = True,
+    captions: bool = False,
 ) -> Ranked:
-    """The candidates in the order of these weights, without duplicates; `broad` lets those of one session give way."""
+    """The candidates in the order of these weights, without duplicates, as recall packs them.
+
+    `broad` lets those of one session give way where many are asked for; with `captions` all images keep theirs.
+    """
     scores = Combiner("words", dict(zip(names, weights, strict=True))).score(lesson.columns)
     candidates, _ = fold(in_order(lesson.gathered, scores))
-    return lesson, broadened(candidates) if broad and lesson.asked.analysis.broad else candidates
+    if broad and lesson.asked.analysis.broad:
+        candidates = broadened(candidates)
+    return lesson, candidates if captions else shortened(candidates, lesson.asked.terms)
 
 
 def measured(
@@ -93,12 +111,8 @@ def measured(
     *,
     budgets: Sequence[int] = metrics.BUDGETS,
     length_cost: float = LENGTH_COST,
-    captions: bool = False,
 ) -> Rows:
-    """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered.
-
-    With `captions`, all that are packed keep theirs.
-    """
+    """Recall of each ranking, and of what is packed under each budget, by category and of all that can be answered."""
     words = {(c.id, turn.id): turn.words for c in dataset.conversations for turn in c.turns}
     tokenizer = as_tokenizer(None)
     rows: dict[str, list[Row]] = {}
@@ -110,10 +124,9 @@ def measured(
             "recall@10": metrics.recall_at(ids, evidence, 10),
             "all@10": metrics.all_at(ids, evidence, 10),
         }
-        packable = candidates if captions else shortened(candidates, lesson.asked.terms)
         for budget in budgets:
             packed = pack(
-                packable,
+                candidates,
                 budget_tokens=budget,
                 tokenizer=tokenizer,
                 tiers=_no_tiers,

@@ -38,6 +38,7 @@ def test_every_channel_and_stage_is_left_out_in_turn(parts: dict[str, dict[str, 
         "features: manner",
         "features: what is said beside",
         "packing: length",
+        "packing: captions give way",
         "many sessions for lists",
         "channel dense",
         "channel lexical",
@@ -61,7 +62,7 @@ def test_weights_find_more_than_ranks_added(parts: dict[str, dict[str, Any]]) ->
 
 
 def test_what_is_packed_changes_no_rank(parts: dict[str, dict[str, Any]]) -> None:
-    assert parts["packing: length"]["change"] == 0.0
+    assert parts["packing: length"]["change"] == parts["packing: captions give way"]["change"] == 0.0
 
 
 def test_a_part_that_looks_for_evidence_is_timed(parts: dict[str, dict[str, Any]]) -> None:
