@@ -34,14 +34,15 @@ def locomo(
     as_json: bool,
     sample: bool,
     peers: bool = False,
+    chats: bool = False,
 ) -> int:
-    """Evaluate on a LoCoMo file, or on the packaged sample; returns an exit status.
+    """Evaluate on a LoCoMo file, or on the packaged sample or chats; returns an exit status.
 
     Raises:
         EvalDataError: the data is absent or not in LoCoMo's format.
         InvalidInputError: an unknown system.
     """
-    dataset = dataset_of(data, sample)
+    dataset = dataset_of(data, sample, chats)
     wanted = list(dict.fromkeys([*(systems or DEFAULT), *(PEERS if peers else ())]))
     if unknown := set(wanted) - set(SYSTEMS):
         raise InvalidInputError(f"unknown systems {sorted(unknown)}; known: {', '.join(SYSTEMS)}")
@@ -52,6 +53,7 @@ def locomo(
         "limit": limit,
         "sample": sample,
         "peers": peers,
+        "chats": chats,
     }
     folder = out or Path("out", f"locomo-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     result = _evaluate(dataset, wanted, embedder, limit, folder, arguments)
@@ -76,13 +78,23 @@ def demo(out: Path | None, as_json: bool) -> int:
     return 130 if result["partial"] else 0
 
 
-def dataset_of(data: Path | None, sample: bool) -> Dataset:
-    """A LoCoMo file, or the packaged sample. Raises `EvalDataError`, or `InvalidInputError` for both at once."""
-    if sample and data is not None:
-        raise InvalidInputError("--sample and --data exclude each other; give one of them")
-    if not sample:
-        return locomo_data.load(data)
-    return replace(locomo_data.load(locomo_data.sample_path()), name="sample conversation", source="packaged")
+def dataset_of(data: Path | None, sample: bool, chats: bool = False) -> Dataset:
+    """A LoCoMo file, or the packaged sample or chats.
+
+    Raises:
+        EvalDataError: the data is absent or not in LoCoMo's format.
+        InvalidInputError: two of them at once.
+    """
+    if sum((data is not None, sample, chats)) > 1:
+        others = "--sample and --data" if not chats else "--chats, --sample and --data"
+        raise InvalidInputError(f"{others} exclude each other; give one of them")
+    if chats:
+        return replace(locomo_data.load(locomo_data.chats_path()), name="assistant chats", source="packaged")
+    if sample:
+        return replace(
+            locomo_data.load(locomo_data.sample_path()), name="sample conversation", source="packaged"
+        )
+    return locomo_data.load(data)
 
 
 def _evaluate(

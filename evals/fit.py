@@ -1,7 +1,9 @@
 """`agentmem eval fit`: fits the weights of the combiner, and says how well they do on conversations not seen.
 
-Two-fold by conversation: weights fitted on some of the conversations rank the others, in every way to halve them (at
-most `SPLITS`), and the figures are means over all. The weights written are fitted on everything.
+Beside the conversations given, of two friends each, weights are fitted to the packaged chats with an assistant, whose
+answers are long: two kinds of talk teach what holds for more than one. Two-fold by conversation: weights fitted on some
+of the conversations rank the others, in every way to halve them (at most `SPLITS`), and the figures are means over all;
+each of the chats is ranked by weights fitted on all the rest. The weights written are fitted on everything.
 """
 
 from __future__ import annotations
@@ -24,13 +26,27 @@ from agentmem.read.features import Ability
 from . import locomo as locomo_data
 from . import relevance
 from .chances import Judged
-from .folds import COLUMNS, LEAST, RIDGE, Figures, columns_of, cross_validated, divisible, fitted
+from .commands import dataset_of
+from .folds import (
+    COLUMNS,
+    LEAST,
+    RIDGE,
+    Figures,
+    columns_of,
+    cross_validated,
+    divisible,
+    each_unseen,
+    fitted,
+    means,
+    measured,
+)
 from .lessons import Lesson, lessons
 from .progress import progress
 from .reliability import plot_reliability
 from .task import CATEGORIES, Dataset
 
 SPLITS = 10
+_CHATS = "assistant chats"
 
 
 def fit(
@@ -52,12 +68,16 @@ def fit(
     console = Console(stderr=as_json)
     sets: dict[str, dict[str, Any]] = {}
     plots: dict[str, Judged] = {}
+    chats = dataset_of(None, sample=False, chats=True)
     for abilities, model in _models(embedder):
-        learned = _learn(dataset, model)
+        learned, talked = _learn(dataset, model), _learn(chats, model, foreign=False)
         for ability in abilities:
             names = columns_of(learned, ability)
-            figures = cross_validated(dataset, learned, names, splits)
-            weights = _rounded(dict(zip(names, fitted(learned, names), strict=True)), 5)
+            figures = {
+                **cross_validated(dataset, learned, names, splits, talked),
+                _CHATS: means(measured(chats, each_unseen(talked, names, learned)))["1-4"],
+            }
+            weights = _rounded(dict(zip(names, fitted([*learned, *talked], names), strict=True)), 5)
             gate, judged = relevance.judge(learned, Combiner(ability, weights), ability)
             sets[ability] = {
                 "embedder": model.name,
@@ -88,15 +108,22 @@ def _models(embedder: str | None) -> Iterator[tuple[tuple[Ability, ...], Embedde
     yield ("hashed",), choose_embedder("hash")
 
 
-def _learn(dataset: Dataset, model: Embedder) -> list[Lesson]:
+def _learn(dataset: Dataset, model: Embedder, *, foreign: bool = True) -> list[Lesson]:
     with progress() as tell:
-        return lessons(dataset, model, lambda what, done, total: tell(f"{what} {model.name}", done, total))
+        return lessons(
+            dataset,
+            model,
+            lambda what, done, total: tell(f"{what} {model.name}", done, total),
+            foreign=foreign,
+        )
 
 
 def _provenance(dataset: Dataset, path: Path | None, splits: int) -> dict[str, Any]:
     return {
         "data": dataset.name,
         "sha256": "" if path is None else sha256(path.read_bytes()).hexdigest(),
+        "also": locomo_data.chats_path().name,
+        "also_sha256": sha256(locomo_data.chats_path().read_bytes()).hexdigest(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": f"agentmem eval fit --data {dataset.name}.json --splits {splits}",
         "ridge": RIDGE,
@@ -115,7 +142,7 @@ def _table(ability: str, embedder: str, figures: Figures) -> Table:
         shown.add_column(
             name.replace("recall@", "R@").replace("verbatim@", "verb@"), justify="right", no_wrap=True
         )
-    for group in ("1-4", *CATEGORIES.values()):
+    for group in ("1-4", *CATEGORIES.values(), _CHATS):
         if group in figures:
             shown.add_row(group, *(f"{figures[group][name]:.3f}" for name in COLUMNS))
     return shown

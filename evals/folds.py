@@ -58,10 +58,17 @@ def columns_of(learned: Sequence[Lesson], ability: Ability) -> tuple[str, ...]:
 
 
 def cross_validated(
-    dataset: Dataset, learned: Sequence[Lesson], names: tuple[str, ...], splits: int
+    dataset: Dataset,
+    learned: Sequence[Lesson],
+    names: tuple[str, ...],
+    splits: int,
+    also: Sequence[Lesson] = (),
 ) -> Figures:
-    """Means over all questions and by category; no question is ranked by weights that saw it."""
-    return means(measured(dataset, unseen(dataset, learned, names, splits)))
+    """Means over all questions and by category; no question is ranked by weights that saw it.
+
+    Weights are fitted to `also`, too, whichever conversations are held out.
+    """
+    return means(measured(dataset, unseen(dataset, learned, names, splits, also=also)))
 
 
 def unseen(
@@ -70,13 +77,16 @@ def unseen(
     names: tuple[str, ...],
     splits: int,
     *,
+    also: Sequence[Lesson] = (),
     broad: bool = True,
     captions: bool = False,
 ) -> Iterator[Ranked]:
     """Every question with its candidates as weights rank them that did not see its conversation, once a split."""
     for half in halves([conversation.id for conversation in dataset.conversations], splits):
         weights = {
-            inside: fitted([lesson for lesson in learned if (lesson.conversation in half) == inside], names)
+            inside: fitted(
+                [*(lesson for lesson in learned if (lesson.conversation in half) == inside), *also], names
+            )
             for inside in (True, False)
         }
         for lesson in learned:
@@ -84,6 +94,18 @@ def unseen(
                 yield ranked(
                     lesson, names, weights[lesson.conversation not in half], broad=broad, captions=captions
                 )
+
+
+def each_unseen(
+    learned: Sequence[Lesson], names: tuple[str, ...], also: Sequence[Lesson]
+) -> Iterator[Ranked]:
+    """Every question of each conversation, as weights rank it that are fitted to the others and to `also`."""
+    for conversation in dict.fromkeys(lesson.conversation for lesson in learned):
+        others = [lesson for lesson in learned if lesson.conversation != conversation]
+        weights = fitted([*others, *also], names)
+        for lesson in learned:
+            if lesson.conversation == conversation and lesson.question.category in CATEGORIES:
+                yield ranked(lesson, names, weights)
 
 
 def ranked(

@@ -33,6 +33,11 @@ def sample_path() -> Path:
     return Path(str(files("agentmem.evals") / "data" / "sample_conversation.json"))
 
 
+def chats_path() -> Path:
+    """The packaged chats of two people with an assistant, whose answers are long."""
+    return Path(str(files("agentmem.evals") / "data" / "assistant_chats.json"))
+
+
 def load(path: Path | None) -> Dataset:
     """The conversations of a LoCoMo file.
 

@@ -45,6 +45,9 @@ def locomo(
         int | None, typer.Option("--limit", metavar="COUNT", min=1, help="Questions of each conversation.")
     ] = None,
     sample: Sample = False,
+    chats: Annotated[
+        bool, typer.Option("--chats", help="The chats with an assistant that ship with agentmem.")
+    ] = False,
     peers: Annotated[
         bool, typer.Option("--peers", help="Beside Mem0, LangGraph's stores, LangMem and Chroma, too.")
     ] = False,
@@ -61,6 +64,7 @@ def locomo(
             as_json=as_json,
             sample=sample,
             peers=peers,
+            chats=chats,
         )
     )
 

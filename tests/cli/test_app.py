@@ -178,6 +178,7 @@ def test_an_evaluation_gets_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) 
         "limit": 2,
         "as_json": False,
         "sample": True,
+        "chats": False,
         "peers": False,
     }
 

@@ -41,6 +41,13 @@ def test_each_set_has_weights_and_figures_on_what_it_did_not_see(result: dict[st
     assert 0 < fitted["cross_validated"]["1-4"]["recall@10"] <= 1
 
 
+def test_chats_with_an_assistant_are_learned_from_and_told_apart(result: dict[str, Any]) -> None:
+    chats = result["sets"]["hashed"]["cross_validated"]["assistant chats"]
+
+    assert 0.3 < chats["recall@10"] < 1
+    assert result["provenance"]["also"] == "assistant_chats.json"
+
+
 def test_each_set_has_a_gate_judged_on_what_it_did_not_see(result: dict[str, Any]) -> None:
     gate = result["sets"]["hashed"]["gate"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from agentmem.evals import locomo
+from agentmem.evals.task import Defects
 
 from agentmem.errors import EvalDataError
 
@@ -55,6 +56,20 @@ def test_the_sample_has_no_defects() -> None:
     defects = locomo.load(locomo.sample_path()).defects
 
     assert (defects.mended, defects.dangling, defects.without_evidence) == (0, (), 0)
+
+
+def test_the_chats_with_an_assistant_have_long_answers_and_no_defects() -> None:
+    chats = locomo.load(locomo.chats_path())
+    answers = [
+        len(turn.words.split())
+        for c in chats.conversations
+        for turn in c.turns
+        if turn.speaker == "assistant"
+    ]
+
+    assert (len(chats.conversations), sum(len(c.questions) for c in chats.conversations)) == (2, 88)
+    assert sum(answers) / len(answers) > 200
+    assert chats.defects == Defects()
 
 
 def test_a_turn_keeps_its_words_apart_from_the_caption_of_its_image(tmp_path: Path) -> None:
