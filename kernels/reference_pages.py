@@ -6,6 +6,8 @@ fp32 (fp64 when the inputs are fp64). Axes: `B` batch, `Hq`/`H` query and KV hea
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -209,7 +211,6 @@ def sparse_paged_attention(
     """Attend from every query to all the tokens of the pages its KV head's row of `table` names."""
     batch, heads, slots = table.shape
     factor = pages.dim**-0.5 if scale is None else scale
-    keys, values = page_floats(pages)
     at = table.clamp(min=0).long()
     head = torch.arange(heads, device=q.device)[None, :, None]
 
@@ -217,7 +218,9 @@ def sparse_paged_attention(
         """Which row of a tensor each sequence reads: its own, or the only one."""
         return torch.arange(batch, device=q.device).clamp(max=held.shape[0] - 1)[:, None, None]
 
-    keys, values = (x[member(x), head, at] for x in (keys, values))
+    held = {name: getattr(pages, name) for name in ("k", "v", "k_scale", "k_zero", "v_scale", "v_zero")}
+    chosen = {name: part[member(part), head, at] for name, part in held.items() if part is not None}
+    keys, values = page_floats(replace(pages, **chosen))
     if rotation is not None:
         rows = rotation.rows.long()[member(rotation.rows), at]
         inside = turn(keys, rotation.offset_cos.to(keys.dtype), rotation.offset_sin.to(keys.dtype))
