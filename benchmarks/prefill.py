@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
+import llama_shapes
 from measure import Row, spread
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentmem import Memory
 from agentmem.kv import Prefill
@@ -29,7 +27,7 @@ def rows(data: Path | None, folder: Path) -> Iterator[Row]:
     """Every answerable question of the first conversation both ways, in turn."""
     conversation = load("datasets", "locomo")(data or _SAMPLE).conversations[0]
     asked = [one.text for one in conversation.questions if one.category in _ASKED and one.evidence]
-    model, tokenizer = _model(), _tokenizer()
+    model, tokenizer = llama_shapes.model(), llama_shapes.tokenizer()
     taken: dict[str, list[float]] = {"serial": [], "overlapped": []}
     early = total = 0
     with Memory(folder / "prefill.db", embedder="offline") as memory:
@@ -75,28 +73,3 @@ def _overlapped(prefill: Prefill, memory: Memory, question: str) -> int:
 
     prefill.read_all(found())
     return early[-1]
-
-
-def _model() -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=512,
-        intermediate_size=1376,
-        num_hidden_layers=8,
-        num_attention_heads=8,
-        num_key_value_heads=2,
-        max_position_embeddings=8192,
-        bos_token_id=1,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval()
-
-
-def _tokenizer() -> Any:
-    words = Tokenizer(models.WordLevel({"<unk>": 0, "<s>": 1}, "<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=words, bos_token="<s>", unk_token="<unk>", pad_token="<unk>"
-    )

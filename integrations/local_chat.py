@@ -31,7 +31,9 @@ except ModuleNotFoundError as error:
     missing = "langgraph" if (error.name or "").startswith("langchain_core") else "kv"
     raise MissingExtraError(f"LocalChat ({error.name})", missing) from error
 
-from agentmem.kv import KVMemory
+from agentmem.kv import KVMemory, static_decode
+from agentmem.kv.adopted import adopted
+from agentmem.kv.support import shape_of
 
 from .local_answer import Pieces, StopAt, cut, in_thread
 from .local_prefix import SharedPrefix
@@ -67,6 +69,8 @@ class LocalChat(BaseChatModel):
     """Messages to the text that the model reads; the tokenizer's chat template where it is none."""
     caches: int = 4
     """Conversations whose keys and values are held for their next call; 0 for none."""
+    static: bool = False
+    """Whether each token is a step of one fixed shape (`static_decode`): on a GPU, one CUDA graph."""
 
     _shared: SharedPrefix = PrivateAttr(default_factory=SharedPrefix)
     _turn: Any = PrivateAttr(default_factory=Lock)
@@ -84,6 +88,8 @@ class LocalChat(BaseChatModel):
                 f"max_new_tokens is {self.max_new_tokens}, temperature {self.temperature} and caches {self.caches}; "
                 "they must be at least 1, 0 and 0"
             )
+        if self.static and any(shape_of(self.model).windows):
+            raise InvalidInputError("static=True is for models whose layers all see everything; leave it out")
         self._shared = SharedPrefix(self.caches)
 
     @property
@@ -225,16 +231,22 @@ class LocalChat(BaseChatModel):
         settings: dict[str, Any] = {"do_sample": self.temperature > 0}
         if self.temperature > 0:
             settings["temperature"] = self.temperature
-        if cache is not None:
-            settings["past_key_values"] = cache
-        out = self.model.generate(
-            given,
-            attention_mask=torch.ones_like(given),
-            max_new_tokens=self.max_new_tokens,
-            stopping_criteria=criteria,
-            streamer=pieces,
-            **settings,
-        )
+        if self.static:
+            settings |= {"custom_generate": static_decode, "stream_to": pieces}
+        else:
+            settings["streamer"] = pieces
+        with ExitStack() as stack:
+            if cache is not None and self.static:
+                cache = stack.enter_context(adopted(self.model, cache))
+            if cache is not None:
+                settings["past_key_values"] = cache
+            out = self.model.generate(
+                given,
+                attention_mask=torch.ones_like(given),
+                max_new_tokens=self.max_new_tokens,
+                stopping_criteria=criteria,
+                **settings,
+            )
         found: list[int] = out[0].tolist()
         return found
 

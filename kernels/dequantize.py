@@ -126,7 +126,7 @@ def check_pages(op: str, pages: Pages) -> None:
     """
     dim = pages.dim
     check.head_dim(op, dim)
-    shape = tuple(pages.k_min.shape[:3])
+    shape = tuple(pages.k.shape[:3])
     v_groups = (*shape, PAGE, cdiv(dim, GROUP))
     sides = (
         ("k", pages.k, pages.k_bits, pages.k_scale, pages.k_zero, (*shape, dim)),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentmem.kv.soft import SoftMemory
     from agentmem.kv.soft_encoder import SoftEncoder
     from agentmem.kv.soft_recall import SoftEpisode, SoftRecall
+    from agentmem.kv.static_loop import static_decode
     from agentmem.kv.stats import KVStats
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "policies",
     "restore",
     "snapshot",
+    "static_decode",
 ]
 
 _PARTS = {
@@ -55,6 +57,7 @@ _PARTS = {
     "attach": "attachment",
     "restore": "snapshots",
     "snapshot": "snapshots",
+    "static_decode": "static_loop",
 }
 
 

@@ -23,6 +23,7 @@ from agentmem.kv.budget import check_reach, resolve_budget
 from agentmem.kv.far import Far, together
 from agentmem.kv.layer import KVCache, KVLayer
 from agentmem.kv.policies import Full, Policy, Step
+from agentmem.kv.static import StaticCache
 from agentmem.kv.stats import KVStats
 from agentmem.kv.support import Shape, check_version, shape_of
 
@@ -49,11 +50,12 @@ class Attachment:
         """The position that no token passes; none: tokens keep the positions they came with."""
         self._shape = shape
         self._places = {layer: place for place, layer in enumerate(shape.full_layers)}
-        self._modules: dict[torch.nn.Module, int] = {
+        self.modules: dict[torch.nn.Module, int] = {
             module: module.layer_idx
             for module in model.get_decoder().modules()
             if hasattr(module, "layer_idx") and hasattr(module, "o_proj")
         }
+        """Attention module -> its layer."""
         self._caches: WeakSet[KVCache] = WeakSet()
         self._stats = KVStats()
         self._cache: KVCache | None = None
@@ -80,24 +82,41 @@ class Attachment:
 
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
         """The layer that this attention module fills in the current call."""
-        if self._cache is None or module not in self._modules:
+        if self._cache is None or module not in self.modules:
             return None
-        return self._cache.kv_layers[self._modules[module]]
+        return self._cache.kv_layers[self.modules[module]]
 
     def blocks_of(self, module: torch.nn.Module) -> Far | None:
         """What this attention module also attends to: what was recalled, and what left its own window."""
-        index = self._modules.get(module)
-        if index is None or index not in self._places:
+        index = self.modules.get(module)
+        return None if index is None else self.beside(index, self.layer_of(module))
+
+    def beside(self, index: int, layer: KVLayer | None) -> Far | None:
+        """What this layer also attends to."""
+        if index not in self._places:
             return None
-        layer = self.layer_of(module)
         left = None if layer is None else self.policy.far(layer, self._places[index])
         return together([self.recalled.get(index), left])
+
+    def reserve(self, index: int, layer: KVLayer, tokens: int) -> None:
+        """Make room for so many tokens more in what left this layer, so that it stays where it lies."""
+        if index in self._places:
+            self.policy.reserve(layer, self._shape.frequencies[index], tokens)
+
+    def trim(self, index: int, layer: KVLayer) -> None:
+        """Free the room that was not needed."""
+        if index in self._places:
+            self.policy.trim(layer)
+
+    def note(self, cache: KVCache) -> None:
+        """Let `stats` tell of this cache."""
+        self._stats = measured(cache)
 
     def attended(
         self, module: torch.nn.Module, layer: KVLayer, query: Tensor, seen: Tensor | None, scaling: float
     ) -> None:
         """Free what the policy, or the layer's own window, lets go."""
-        index = self._modules[module]
+        index = self.modules[module]
         if layer.is_sliding:
             layer.slide()
             return
@@ -136,10 +155,13 @@ class Attachment:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Give the call one of our caches (a forward pre-hook)."""
         given = kwargs.get("past_key_values")
+        if isinstance(given, StaticCache):
+            self._entered.append(attention.running.set(given.watcher))
+            return args, kwargs
         wanted = kwargs.get("use_cache")
         asked = given is None and (model.config.use_cache if wanted is None else wanted)
         if asked or (type(given) is DynamicCache and given.get_seq_length() == 0):
-            given = self._new_cache()
+            given = self.new_cache()
         elif given is not None and not (isinstance(given, KVCache) and given in self._caches):
             raise InvalidInputError(
                 f"a {type(given).__name__} that was filled elsewhere, or has a shape of its own, cannot be bounded; "
@@ -190,9 +212,10 @@ class Attachment:
             surprise = self._surprise(cache)
             for step in waiting:
                 self._evict(replace(step, surprise=surprise))
-        self._stats = measured(cache)
+        self.note(cache)
 
-    def _new_cache(self) -> KVCache:
+    def new_cache(self) -> KVCache:
+        """A cache with nothing in it, for calls inside this attachment."""
         cache = KVCache(self._shape.windows)
         self._caches.add(cache)
         return cache

@@ -19,9 +19,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
 from agentmem.errors import InvalidInputError
+from agentmem.kv import ops
 from agentmem.kv.blocks import attend_both, in_front
-from agentmem.kv.far import Far
+from agentmem.kv.far import Far, merged
 from agentmem.kv.layer import KVLayer
+from agentmem.kv.static import StaticLayer
 
 NAME = "agentmem"
 """What the functions are registered as."""
@@ -71,7 +73,7 @@ class KeyMask:
 class Watcher(Protocol):
     """What runs a call: it hands out layers and is told when one has attended."""
 
-    def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
+    def layer_of(self, module: torch.nn.Module) -> KVLayer | StaticLayer | None:
         """The layer that this attention module fills in the current call."""
 
     def blocks_of(self, module: torch.nn.Module) -> Far | None:
@@ -123,8 +125,10 @@ def attention(
     watcher = running.get()
     layer = watcher.layer_of(module) if watcher else None
     factor = query.shape[-1] ** -0.5 if scaling is None else scaling
-    seen, causal = visible(attention_mask, query, key, layer)
     blocks = watcher.blocks_of(module) if watcher else None
+    if isinstance(layer, StaticLayer):
+        return one_token(query, layer, blocks, factor, softcap).transpose(1, 2).contiguous(), None
+    seen, causal = visible(attention_mask, query, key, layer)
     if blocks is not None and softcap is None and query.shape[2] <= blocks.longest and dropout == 0.0:
         table = lower_triangle(query, key) if causal else seen
         out = attend_both(query, key, value, table, blocks, factor)
@@ -133,6 +137,22 @@ def attention(
     if watcher is not None and layer is not None:
         watcher.attended(module, layer, query, seen, factor)
     return out.transpose(1, 2).contiguous(), None
+
+
+def one_token(
+    query: Tensor, layer: StaticLayer, far: Far | None, scaling: float, softcap: float | None
+) -> Tensor:
+    """Attention `[B, Hq, 1, D]` over the filled cells of a static layer, and what is beside it: shapes never change."""
+    ring, (keys, values) = layer.ring, layer.cells
+    dim = query.shape[-1]
+    if softcap is None and ops.on_kernels(cuda=query.is_cuda) and dim % 16 == 0 and dim <= 256:
+        asked = query.contiguous()
+        near = ops.run("sparse_paged_attention", asked, layer.pages, ring.table, ring.lengths, scale=scaling)
+        found: Tensor = (near if far is None else merged([near, far.attend(query, scaling)])).out
+        return found
+    if softcap is None and far is not None:
+        return attend_both(query, keys, values, ring.seen, far, scaling)
+    return beside(query, keys, values, ring.seen, False, far, scaling, 0.0, softcap)
 
 
 def beside(

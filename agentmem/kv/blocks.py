@@ -16,6 +16,7 @@ from torch import Tensor
 from agentmem.kv import ops
 from agentmem.kv.far import Far
 from agentmem.kv.pages import PAGE, decode
+from agentmem.kv.standing import Standing
 
 PAGED_QUERIES = 8
 """Queries that the paged op takes; also those that choose blocks, the last of a call."""
@@ -23,19 +24,11 @@ PAGED_QUERIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What one layer may attend to: coded pages, where they stand, and how many of them a KV head may take.
-
-    `pages` `[1, H, P, 64, ...]`; `lengths` `[1, P]` int32 tokens in each; `positions` `[P]` of each page's first token;
-    `rotation` and `tables` hold their angles, by page and by token; `order` is the pages' channel order, if not plain.
-    """
+    """What one layer may attend to: coded pages `[1 or B, H, P, 64, ...]`, where they stand, how many a head takes."""
 
     pages: Any
-    lengths: Tensor
-    positions: Tensor
-    rotation: Any
-    tables: Any
+    standing: Standing
     take: int
-    order: Tensor | None
 
     @property
     def longest(self) -> int:
@@ -44,8 +37,8 @@ class Blocks:
 
     @property
     def count(self) -> int:
-        """Pages there are."""
-        return int(self.lengths.shape[1])
+        """Pages there are, or will be."""
+        return self.standing.count
 
     def choose(self, query: Tensor) -> Tensor:
         """Pages `[B, H, S]` int32 for each KV head: all, or the best by the last queries' greatest bound (Quest)."""
@@ -53,22 +46,24 @@ class Blocks:
         if self.count <= self.take:
             every = torch.arange(self.count, dtype=torch.int32, device=query.device)
             return every.repeat(batch, heads, 1)
-        last = query[:, :, -PAGED_QUERIES:]
+        last, filled = query[:, :, -PAGED_QUERIES:], self.standing.filled
         ids: Tensor = ops.run(
             "block_score_topk",
             last.reshape(batch, -1, last.shape[-1]).contiguous(),
             self.pages.k_min,
             self.pages.k_max,
             self.take,
+            n_blocks=None if filled is None else filled.repeat(batch),
             sinks=0,
             recent=0,
-            rotation=self.rotation,
+            rotation=self.standing.rotation,
         ).ids
         return ids
 
     def ordered(self, query: Tensor) -> Tensor:
         """The queries in the pages' channel order."""
-        return query if self.order is None else query[..., self.order]
+        order = self.standing.order
+        return query if order is None else query[..., order]
 
     def attend(self, query: Tensor, scaling: float) -> Any:
         """Output and log-sum-exp of at most 8 queries over the chosen pages."""
@@ -78,9 +73,9 @@ class Blocks:
             asked,
             self.pages,
             self.choose(asked),
-            self.lengths,
+            self.standing.lengths,
             scale=scaling,
-            rotation=self.rotation,
+            rotation=self.standing.rotation,
         )
 
     def laid_out(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,27 +83,17 @@ class Blocks:
         asked = self.ordered(query)
         tokens = self.count * PAGE
         keys, values = decode(self.pages, tokens)
-        if self.order is not None:
-            keys = keys[..., self.order.argsort()]
-        keys = ops.run("rotate", keys.contiguous(), self.tables.cos, self.tables.sin)
+        keys = ops.run("rotate", keys.contiguous(), *self.standing.token_tables())
+        if self.standing.order is not None:
+            keys = keys[..., self.standing.order.argsort()]
         chosen = self.choose(asked)
         batch, heads, _ = chosen.shape
         open_pages = torch.zeros(batch, heads, self.count + 1, dtype=torch.bool, device=query.device)
         # an empty slot is -1: the page after the last
         open_pages.scatter_(2, chosen.long() % (self.count + 1), True)
-        inside = torch.arange(PAGE, device=query.device) < self.lengths[0, :, None]
+        inside = torch.arange(PAGE, device=query.device) < self.standing.lengths[0, :, None]
         seen = (open_pages[:, :, : self.count, None] & inside).flatten(2)[:, :, None]
         return keys.to(query.dtype), values.to(query.dtype), seen
-
-
-def blocks_of(
-    pages: Any, lengths: Tensor, positions: Tensor, inv_freq: Tensor, order: Tensor | None, take: int
-) -> Blocks:
-    """Stand pages at `positions` `[P]`; angles are made in fp64."""
-    rotation = ops.part("page_rotation")(inv_freq, positions[None], pages.dim)
-    each = (positions[:, None] + torch.arange(PAGE, device=positions.device)).flatten()[None]
-    tables = ops.part("rope_tables")(inv_freq, each)
-    return Blocks(pages, lengths, positions, rotation, tables, take, order)
 
 
 def attend_both(

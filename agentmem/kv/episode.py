@@ -7,7 +7,7 @@ Knows how they become named arrays and come back; knows no model and no store. A
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,11 +134,23 @@ def copied(array: NDArray[Any], dtype: str) -> Tensor:
     return own if wanted is None or own.dtype == wanted else own.view(wanted)
 
 
+def pinned(episode: EpisodeKV) -> EpisodeKV:
+    """The same in host memory that a CUDA device copies from by itself, while the host goes on."""
+    pages = tuple(
+        replace(
+            layer,
+            **{name: part.pin_memory() for name in FIELDS if (part := getattr(layer, name)) is not None},
+        )
+        for layer in episode.pages
+    )
+    return replace(episode, pages=pages)
+
+
 def joined(episodes: Sequence[EpisodeKV], place: int, device: torch.device) -> Any:
     """One pool of the pages of all episodes at one of their layers, on `device`."""
     parts = [episode.pages[place] for episode in episodes]
     tensors: Mapping[str, Tensor] = {
-        name: torch.cat([getattr(part, name) for part in parts], dim=2).contiguous().to(device)
+        name: torch.cat([getattr(part, name).to(device, non_blocking=True) for part in parts], dim=2)
         for name in FIELDS
         if getattr(parts[0], name) is not None
     }

@@ -42,10 +42,7 @@ class Several:
 
     def attend(self, query: Tensor, scaling: float) -> Any:
         """Merged by log-sum-exp."""
-        each = [part.attend(query, scaling) for part in self.parts]
-        return ops.run(
-            "merge_lse", torch.stack([one.out for one in each]), torch.stack([one.lse for one in each])
-        )
+        return merged([part.attend(query, scaling) for part in self.parts])
 
     def laid_out(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One after the other."""
@@ -92,6 +89,13 @@ class OnHeads:
         """The query heads that read these KV heads."""
         group = query.shape[1] // self.total
         return (self.heads[:, None] * group + torch.arange(group, device=query.device)).flatten()
+
+
+def merged(parts: Sequence[Any]) -> Any:
+    """Attention over disjoint tokens as one: what each found, its `out` and `lse`, merged by log-sum-exp."""
+    return ops.run(
+        "merge_lse", torch.stack([one.out for one in parts]), torch.stack([one.lse for one in parts])
+    )
 
 
 def together(parts: Sequence[Far | None]) -> Far | None:

@@ -21,7 +21,7 @@ from agentmem.errors import (
 from agentmem.kv.attachment import attach, attachments, outside
 from agentmem.kv.blend import blend
 from agentmem.kv.capture import capture
-from agentmem.kv.episode import EpisodeKV, arrays, coded, from_latent, layout
+from agentmem.kv.episode import EpisodeKV, arrays, coded, from_latent, layout, pinned
 from agentmem.kv.fingerprint import fingerprint
 from agentmem.kv.gate import Gate
 from agentmem.kv.pages import BITS, PAGE, PLAIN
@@ -210,11 +210,16 @@ class KVMemory:
         refs = self._latents.find(self.memory.current_namespace, id)
         sha256 = {ref.sha256 for ref in refs if (ref.fingerprint, ref.layout) == (mine, self._layout)}
         try:
-            return self._shelf.get((id, *sha256), lambda: self.load(id))
+            return self._shelf.get((id, *sha256), lambda: self._loaded(id))
         except RecordNotFoundError:
             return "no keys and values are kept"
         except (FingerprintMismatchError, CorruptLatentError) as error:
             return str(error)
+
+    def _loaded(self, id: str) -> EpisodeKV:
+        """A kept episode as it waits in host memory for the next recall."""
+        found = self.load(id)
+        return pinned(found) if next(self.model.parameters()).is_cuda else found
 
     def _kept_again(self, id: str, one: Event) -> EpisodeKV:
         """Made from the words of an episode that is wanted again, and kept for the next recall."""

@@ -64,12 +64,20 @@ def op(name: str, *, cuda: bool) -> Callable[..., Any]:
     """
     if name not in KERNELS:
         raise UnknownPluginError(f"no op named {name!r}; known: {', '.join(sorted(KERNELS))}")
+    found: Callable[..., Any] = _load(KERNELS[name] if on_kernels(cuda=cuda) else REFERENCE, name)
+    return found
+
+
+def on_kernels(*, cuda: bool) -> bool:
+    """Whether ops run as Triton kernels on a CUDA device, or elsewhere.
+
+    Raises:
+        InvalidInputError: `AGENTMEM_KERNELS` is set to something else than `reference` or `triton`.
+    """
     wanted = os.environ.get(SWITCH, "")
     if wanted not in ("", "reference", "triton"):
         raise InvalidInputError(f"{SWITCH} is {wanted!r}; set it to 'reference' or 'triton', or unset it")
-    triton = wanted == "triton" or (not wanted and cuda and find_spec("triton") is not None)
-    found: Callable[..., Any] = _load(KERNELS[name] if triton else REFERENCE, name)
-    return found
+    return wanted == "triton" or (not wanted and cuda and find_spec("triton") is not None)
 
 
 def run(name: str, first: Any, *rest: Any, **options: Any) -> Any:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 
 from agentmem.kv import ops
-from agentmem.kv.blocks import Blocks, blocks_of
+from agentmem.kv.blocks import Blocks
 from agentmem.kv.episode import EpisodeKV, joined
 from agentmem.kv.pages import PAGE
 from agentmem.kv.recalled import Recalled, RecalledEpisode, Source
+from agentmem.kv.standing import stand_at
 from agentmem.kv.support import Shape
 
 
@@ -36,16 +37,12 @@ def stand(
         for episode, start in zip(episodes, starts, strict=True)
         for at in range(0, episode.tokens, PAGE)
     ]
-    at = torch.tensor(bases, device=device)
+    at, lengths = torch.tensor(bases, device=device), lengths.to(device)
+    # layers of one kind share their frequencies, and so their angles
+    kinds = {id(shape.frequencies[layer]): shape.frequencies[layer] for layer in shape.full_layers}
+    standing = {kind: stand_at(at, inv_freq, shape.head_dim, lengths) for kind, inv_freq in kinds.items()}
     return {
-        layer: blocks_of(
-            joined(episodes, place, device),
-            lengths.to(device),
-            at,
-            shape.frequencies[layer],
-            episodes[0].order,
-            take,
-        )
+        layer: Blocks(joined(episodes, place, device), standing[id(shape.frequencies[layer])], take)
         for place, layer in enumerate(shape.full_layers)
     }
 

@@ -18,6 +18,7 @@ from agentmem.integrations.local_prefix import SharedPrefix, common
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langgraph.graph import START, MessagesState, StateGraph
+from transformers import MistralConfig, MistralForCausalLM
 
 from agentmem import Memory
 from agentmem.errors import InvalidInputError
@@ -133,6 +134,50 @@ def test_the_beginning_of_a_conversation_is_not_read_again(model: Any) -> None:
     assert [one.content for one in shared] == [one.content for one in alone]
     assert shared[0].usage_metadata["input_token_details"]["cache_read"] == 0
     assert shared[1].usage_metadata["input_token_details"]["cache_read"] >= len(FACT.split()) + 4
+
+
+def test_static_steps_answer_the_same_from_memory_and_from_earlier_calls(model: Any, tmp_path: Path) -> None:
+    tokenizer = recaller.tokenizer()
+    tokenizer.chat_template = TEMPLATE
+    first = [SystemMessage(FACT), HumanMessage("they come back")]
+
+    def answers(static: bool) -> list[AIMessage]:
+        talk = LocalChat(model=model, tokenizer=tokenizer, max_new_tokens=6, static=static)
+        one = talk.invoke(first)
+        two = talk.invoke([*first, one, HumanMessage("badan")])
+        with Memory(tmp_path / f"{static}.db", embedder="hash") as memory:
+            kv = KVMemory(model, tokenizer, memory, min_agreement=0)
+            kv.remember(FACT)
+            return [
+                one,
+                two,
+                chat(model, kv=kv, max_new_tokens=6, static=static).invoke([HumanMessage("badan")]),
+            ]
+
+    ordinary, static = answers(False), answers(True)
+
+    assert [one.content for one in static] == [one.content for one in ordinary]
+    assert [one.usage_metadata for one in static] == [one.usage_metadata for one in ordinary]
+    assert static[1].usage_metadata["input_token_details"]["cache_read"] > 0
+    assert static[2].response_metadata["recalled"]
+
+
+def test_static_steps_are_streamed(model: Any) -> None:
+    talk = chat(model, max_new_tokens=12, static=True)
+
+    pieces = [one.text for one in talk.stream([HumanMessage("they come")])]
+
+    assert "".join(pieces) == talk.invoke([HumanMessage("they come")]).content
+    assert len([one for one in pieces if one]) > 1
+
+
+def test_static_steps_of_a_model_with_windows_are_refused() -> None:
+    config = MistralConfig(
+        vocab_size=97, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, sliding_window=8
+    )
+
+    with pytest.raises(InvalidInputError, match="see everything"):
+        chat(MistralForCausalLM(config), static=True)
 
 
 def test_a_stop_word_ends_the_answer(model: Any) -> None:

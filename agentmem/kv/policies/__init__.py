@@ -18,7 +18,7 @@ from agentmem.kv.policies.h2o import H2O
 from agentmem.kv.policies.head_split import HeadSplit
 from agentmem.kv.policies.ladder import Ladder
 from agentmem.kv.policies.paged import Paged
-from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.policy import Policy, Rolling, Step
 from agentmem.kv.policies.precision_tiers import PrecisionTiers
 from agentmem.kv.policies.sink_recent import SinkRecent
 from agentmem.kv.policies.snapkv import SnapKV
@@ -38,6 +38,7 @@ __all__ = [
     "Paged",
     "Policy",
     "PrecisionTiers",
+    "Rolling",
     "SinkRecent",
     "SnapKV",
     "Step",

@@ -10,15 +10,27 @@ reads does not. Both papers keep far tokens at full width; defaults are ours: 4 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+from torch import Tensor
 
 from agentmem.errors import InvalidInputError
+from agentmem.kv.blocks import Blocks
 from agentmem.kv.far import Far
 from agentmem.kv.layer import KVLayer
 from agentmem.kv.pages import BITS, PAGE
-from agentmem.kv.policies.paged import EVERY, Leaving, Paged, append, coded, pages_in, standing
-from agentmem.kv.policies.policy import Step
+from agentmem.kv.policies.paged import (
+    EVERY,
+    Leaving,
+    Paged,
+    append,
+    coded,
+    pages_in,
+    put_in,
+    resize,
+)
+from agentmem.kv.policies.policy import Rolling, Step
+from agentmem.kv.standing import stand_at
 
 NOTE = "far "
 
@@ -41,16 +53,39 @@ class BlockRetrieval(Paged):
     def put(self, step: Step, leaving: Leaving) -> None:
         """Code the pages and stand them where they came from."""
         layer = step.layer
-        append(layer, NOTE, coded(leaving, step.inv_freq, self.bits))
-        before = [] if layer.far is None else [layer.far.positions]
-        bases = torch.cat([*before, leaving.positions[::PAGE]])
-        pages = pages_in(layer, NOTE, int(leaving.keys.shape[-1]), self.bits)
-        layer.far = standing(pages, bases, step.inv_freq)
+        made, bases = coded(leaving, step.inv_freq, self.bits), leaving.positions[::PAGE]
+        if layer.far is not None and layer.far.has_room_at(bases):
+            put_in(layer, NOTE, made, layer.far.used)
+            layer.far = layer.far.fill(int(bases.shape[0]))
+            return
+        self.trim(layer)
+        append(layer, NOTE, made)
+        new = stand_at(bases, step.inv_freq, made.dim)
+        layer.far = new if layer.far is None else layer.far.joined_by(new)
 
     def far(self, layer: KVLayer, place: int = 0) -> Far | None:
         """The pages of a layer."""
         if layer.far is None:
             return None
-        pages = pages_in(layer, NOTE, int(layer.kv[0].shape[-1]), self.bits)
-        found: Far = layer.far.blocks(pages, EVERY if self.blocks is None else self.blocks)
-        return found
+        return Blocks(self._pages(layer), layer.far, EVERY if self.blocks is None else self.blocks)
+
+    def rolling(self, budget: int | None) -> Rolling | None:
+        """The window fills up until a page can leave."""
+        return None if budget is None else Rolling(budget + self.unit - 1, self.sinks)
+
+    def reserve(self, layer: KVLayer, inv_freq: Tensor, tokens: int) -> None:
+        """Pages that hold nothing yet, behind those that do."""
+        if layer.far is not None and not layer.far.spare:
+            # one page more than can leave, so that there is always room
+            spare = tokens // PAGE + 2
+            resize(layer, NOTE, layer.far.used + spare)
+            layer.far = layer.far.with_room(spare, inv_freq, self._pages(layer).dim)
+
+    def trim(self, layer: KVLayer) -> None:
+        """The pages that hold something, and no more."""
+        if layer.far is not None and layer.far.spare:
+            resize(layer, NOTE, layer.far.used)
+            layer.far = layer.far.trimmed()
+
+    def _pages(self, layer: KVLayer) -> Any:
+        return pages_in(layer, NOTE, int(layer.kv[0].shape[-1]), self.bits)

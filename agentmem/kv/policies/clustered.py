@@ -58,15 +58,17 @@ class ClusteredRetrieval(Paged):
             strict=True,
         )
         for keys, values in parts:
+            each = keys.flatten(0, 1)
             found = ops.run(
-                "kmeans", keys.contiguous(), keys[:, :, :: self.size].contiguous(), iterations=ROUNDS
+                "kmeans", each.contiguous(), each[:, :: self.size].contiguous(), iterations=ROUNDS
             )
-            order = found.ids.long().argsort(dim=-1, stable=True)
+            ids, centroids = (part.unflatten(0, keys.shape[:2]) for part in (found.ids, found.centroids))
+            order = ids.long().argsort(dim=-1, stable=True)
             index = order[..., None].expand_as(keys)
             append(step.layer, NOTE, self._coded(keys.gather(2, index), values.gather(2, index)))
-            count = torch.zeros(found.centroids.shape[:3], dtype=torch.int32, device=keys.device)
-            count.scatter_add_(2, found.ids.long(), torch.ones_like(found.ids))
-            for name, made in (("centroids", found.centroids.half()), ("sizes", count)):
+            count = torch.zeros(centroids.shape[:3], dtype=torch.int32, device=keys.device)
+            count.scatter_add_(2, ids.long(), torch.ones_like(ids))
+            for name, made in (("centroids", centroids.half()), ("sizes", count)):
                 before = notes.get(NOTE + name)
                 notes[NOTE + name] = made if before is None else torch.cat([before, made], dim=2)
         step.layer.far = True

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agentmem.errors import InvalidInputError
-from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.policy import Policy, Rolling, Step
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,7 @@ class Full(Policy):
     def score(self, step: Step) -> Tensor:
         """All alike."""
         return torch.zeros(step.positions.shape, device=step.positions.device)
+
+    def rolling(self, budget: int | None) -> Rolling:
+        """Nothing goes."""
+        return Rolling(None)

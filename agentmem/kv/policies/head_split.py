@@ -9,15 +9,17 @@ the policy `over`; for the other heads it is freed. Which heads retrieve is foun
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
+from torch import Tensor
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv.far import Far, OnHeads
 from agentmem.kv.layer import KVLayer
 from agentmem.kv.policies.block_retrieval import BlockRetrieval
 from agentmem.kv.policies.paged import Leaving, Paged
-from agentmem.kv.policies.policy import Step
+from agentmem.kv.policies.policy import Rolling, Step
 
 
 @dataclass(frozen=True)
@@ -66,4 +68,22 @@ class HeadSplit(Paged):
         if kept is None:
             return None
         keys = layer.kv[0]
-        return OnHeads(kept, torch.tensor(self.retrieval[place], device=keys.device), int(keys.shape[1]))
+        return OnHeads(kept, heads_at(self.retrieval[place], keys.device), int(keys.shape[1]))
+
+    def rolling(self, budget: int | None) -> Rolling | None:
+        """As the policy for the retrieval heads does."""
+        return self.over.rolling(budget)
+
+    def reserve(self, layer: KVLayer, inv_freq: Tensor, tokens: int) -> None:
+        """Let the policy for the retrieval heads make room."""
+        self.over.reserve(layer, inv_freq, tokens)
+
+    def trim(self, layer: KVLayer) -> None:
+        """Let it free what it did not need."""
+        self.over.trim(layer)
+
+
+@lru_cache
+def heads_at(heads: tuple[int, ...], device: torch.device) -> Tensor:
+    """The numbers of heads, once for a device: a graph reads them where they lie."""
+    return torch.tensor(heads, device=device)

@@ -15,10 +15,9 @@ from torch import Tensor
 
 from agentmem.errors import InvalidInputError
 from agentmem.kv import ops
-from agentmem.kv.blocks import Blocks, blocks_of
 from agentmem.kv.far import Far
 from agentmem.kv.layer import KVLayer
-from agentmem.kv.pages import FIELDS, PAGE, code, order_for
+from agentmem.kv.pages import FIELDS, PAGE, code
 from agentmem.kv.policies.policy import Policy, Step
 
 EVERY = 1 << 30
@@ -84,21 +83,6 @@ class Paged(Policy):
         """What was kept, as it is now: a beam search reorders it with everything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where pages stand: `positions` `[P]` of their first tokens, and what `Blocks` needs beside the pages."""
-
-    lengths: Tensor
-    positions: Tensor
-    rotation: Any
-    tables: Any
-    order: Tensor | None
-
-    def blocks(self, pages: Any, take: int) -> Blocks:
-        """These pages there."""
-        return Blocks(pages, self.lengths, self.positions, self.rotation, self.tables, take, self.order)
-
-
 def before_rope(leaving: Leaving, inv_freq: Tensor) -> Tensor:
     """The keys of tokens that leave as they were before their rotation."""
     tables = ops.part("rope_tables")(inv_freq, -leaving.positions[None])
@@ -120,19 +104,30 @@ def append(layer: KVLayer, name: str, pages: Any) -> None:
             layer.notes[name + field] = added if before is None else torch.cat([before, added], dim=2)
 
 
+def put_in(layer: KVLayer, name: str, pages: Any, at: int) -> None:
+    """Write pages over those from `at` on in the layer's notes, where they lie."""
+    for field in FIELDS:
+        added = getattr(pages, field)
+        if added is not None:
+            layer.notes[name + field][:, :, at : at + added.shape[2]] = added
+
+
+def resize(layer: KVLayer, name: str, count: int) -> None:
+    """Hold so many pages under `name`: new ones are zeros, the last ones go."""
+    for field in FIELDS:
+        part = layer.notes.get(name + field)
+        if part is not None:
+            made = part.new_zeros(*part.shape[:2], count, *part.shape[3:])
+            kept = min(count, int(part.shape[2]))
+            made[:, :, :kept] = part[:, :, :kept]
+            layer.notes[name + field] = made
+
+
 def pages_in(layer: KVLayer, name: str, dim: int, bits: int) -> Any:
     """The pages in the layer's notes under `name`; without summaries where none were kept."""
     held = {field: layer.notes[name + field] for field in FIELDS if name + field in layer.notes}
     blank = held["k"].new_empty(0)
     return ops.part("Pages")(**{"k_min": blank, "k_max": blank, **held}, dim=dim, k_bits=bits, v_bits=bits)
-
-
-def standing(pages: Any, positions: Tensor, inv_freq: Tensor) -> Standing:
-    """Full pages at these positions."""
-    lengths = torch.full((1, positions.shape[0]), PAGE, dtype=torch.int32, device=positions.device)
-    order = order_for(pages.dim, inv_freq)
-    made = blocks_of(pages, lengths, positions, inv_freq, order, 1)
-    return Standing(lengths, positions, made.rotation, made.tables, order)
 
 
 def fields(pages: Any) -> dict[str, Tensor]:

@@ -55,6 +55,19 @@ class Step:
         return int(self.query.shape[2])
 
 
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """How many tokens a layer holds while it attends, where the order in which they came decides alone what goes.
+
+    `slots` counts the call's own token; none: there is no limit. With `wraps` each token takes the place of the oldest
+    after the first `sinks`; else the layer fills up, and then the policy takes what it wants.
+    """
+
+    slots: int | None
+    sinks: int = 0
+    wraps: bool = False
+
+
 class Policy(ABC):
     """Scores tokens. `sinks` first and `recent` last tokens are kept whatever their score.
 
@@ -102,6 +115,16 @@ class Policy(ABC):
         `place` is the layer's among those under the policy.
         """
         return None
+
+    def rolling(self, budget: int | None) -> Rolling | None:
+        """How a layer rolls on, token by token, so that its shape is fixed; none where more than order decides."""
+        return None
+
+    def reserve(self, layer: KVLayer, inv_freq: Tensor, tokens: int) -> None:  # noqa: B027 - most keep nothing there
+        """Make room for `tokens` more in what `far` hands out, so that it stays where it lies while they come."""
+
+    def trim(self, layer: KVLayer) -> None:  # noqa: B027 - as above
+        """Free the room that `reserve` made and nothing took."""
 
     def slots(self, step: Step) -> Tensor:
         """The slots to keep, `[B, 1 or H, budget]`, ascending: sinks, recent, then by score, ties to the later."""

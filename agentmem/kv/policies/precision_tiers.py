@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from agentmem.errors import InvalidInputError
+from agentmem.kv.blocks import Blocks
 from agentmem.kv.far import Far, together
 from agentmem.kv.layer import KVLayer
 from agentmem.kv.pages import PAGE, code, decode, order_for
@@ -30,10 +31,10 @@ from agentmem.kv.policies.paged import (
     fields,
     pages_in,
     picked,
-    standing,
     without_summaries,
 )
 from agentmem.kv.policies.policy import Step, attention_mass
+from agentmem.kv.standing import stand_at
 from agentmem.kv.tiers import GONE, WIDTHS, Tier, Tiers, page_errors
 
 
@@ -68,8 +69,8 @@ class PrecisionTiers(Paged):
         token_bytes = 2 * leaving.keys[:, :, 0].numel() * leaving.keys.element_size()
         moves = tiers.falling((step.budget - self.window(step)) * token_bytes)
         lower(layer, tiers, moves, step.inv_freq, dim)
-        for bits, tier in tiers.held.items():
-            tier.standing = standing(pages_in(layer, note(bits), dim, bits), tier.positions, step.inv_freq)
+        for tier in tiers.held.values():
+            tier.standing = stand_at(tier.positions, step.inv_freq, dim)
 
     def far(self, layer: KVLayer, place: int = 0) -> Far | None:
         """Every tier, all of it."""
@@ -78,7 +79,7 @@ class PrecisionTiers(Paged):
         dim = int(layer.kv[0].shape[-1])
         return together(
             [
-                tier.standing.blocks(pages_in(layer, note(bits), dim, bits), EVERY)
+                Blocks(pages_in(layer, note(bits), dim, bits), tier.standing, EVERY)
                 for bits, tier in layer.far.held.items()
             ]
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from agentmem.errors import InvalidInputError
-from agentmem.kv.policies.policy import Policy, Step
+from agentmem.kv.policies.policy import Policy, Rolling, Step
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,7 @@ class SinkRecent(Policy):
     def score(self, step: Step) -> Tensor:
         """Later is higher."""
         return step.positions.float()
+
+    def rolling(self, budget: int | None) -> Rolling | None:
+        """Each token takes the place of the oldest after the sinks."""
+        return None if budget is None else Rolling(budget + 1, self.sinks, wraps=True)

@@ -63,7 +63,7 @@ def test_a_step_reads_no_more_than_its_blocks(models: Any) -> None:
     assert far is not None
     seen = far.laid_out(torch.randn(1, 4, 1, 16))[2]
     assert far.count == 4
-    assert far.positions.tolist() == [4, 68, 132, 196]
+    assert far.standing.positions.tolist() == [4, 68, 132, 196]
     assert seen.sum(dim=-1).flatten().tolist() == [128, 128]
 
 
