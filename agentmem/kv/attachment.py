@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from agentmem.errors import InvalidInputError
+from agentmem.errors import InvalidInputError, UnsupportedModelError
 from agentmem.kv import attention, ops
 from agentmem.kv.budget import check_reach, resolve_budget
 from agentmem.kv.far import Far, together
 from agentmem.kv.layer import KVCache, KVLayer
 from agentmem.kv.policies import Full, Policy, Step
+from agentmem.kv.rotary import turning
 from agentmem.kv.static import StaticCache
 from agentmem.kv.stats import KVStats
 from agentmem.kv.support import Shape, check_version, shape_of
@@ -53,9 +54,9 @@ class Attachment:
         self.modules: dict[torch.nn.Module, int] = {
             module: module.layer_idx
             for module in model.get_decoder().modules()
-            if hasattr(module, "layer_idx") and hasattr(module, "o_proj")
+            if isinstance(getattr(module, "layer_idx", None), int)
         }
-        """Attention module -> its layer."""
+        """Module -> its layer; of these only those that attend are asked for."""
         self._caches: WeakSet[KVCache] = WeakSet()
         self._stats = KVStats()
         self._cache: KVCache | None = None
@@ -82,8 +83,12 @@ class Attachment:
 
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
         """The layer that this attention module fills in the current call."""
-        if self._cache is None or module not in self.modules:
+        if self._cache is None:
             return None
+        if module not in self.modules:
+            raise UnsupportedModelError(
+                f"{type(module).__name__} does not say which layer it is (layer_idx), so its cache cannot be bounded"
+            )
         return self._cache.kv_layers[self.modules[module]]
 
     def blocks_of(self, module: torch.nn.Module) -> Far | None:
@@ -301,7 +306,8 @@ def attach(
 
     Raises:
         InvalidInputError: the budget does not suit the policy, or the model is attached already.
-        UnsupportedModelError: the model or the transformers version is not known here.
+        UnsupportedModelError: the model or the transformers version is not known here, or the policy (or `reach`) moves
+            keys and the model turns them in a way that is not.
 
     During a call a layer holds its budget and the call's own tokens; what goes is freed as soon as the layer has
     attended. Feed a long prompt in chunks (`generate(prefill_chunk_size=...)`) to bound that too. Tokens keep the
@@ -310,12 +316,14 @@ def attach(
     check_version()
     shape = shape_of(model)
     chosen = policy if policy is not None else Full()
+    if model in attachments:
+        raise InvalidInputError("this model is attached already; leave that block first")
+    if chosen.turns or reach is not None:
+        shape = turning(model, shape)
     budget = resolve_budget(model, shape, chosen, budget_tokens, budget_bytes)
     check_reach(chosen, budget, reach)
     attachment = Attachment(model, chosen, budget, shape, reach)
     before = model.config._attn_implementation
-    if before == attention.NAME:
-        raise InvalidInputError("this model is attached already; leave that block first")
     attention.register()
     hooks = [
         model.register_forward_pre_hook(attachment.before, with_kwargs=True),

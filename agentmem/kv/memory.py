@@ -28,6 +28,7 @@ from agentmem.kv.pages import BITS, PAGE, PLAIN
 from agentmem.kv.places import Found, back_to_back, report, stand
 from agentmem.kv.quality import Quality, measure
 from agentmem.kv.recalled import Recalled
+from agentmem.kv.rotary import turning
 from agentmem.kv.shelf import Shelf
 from agentmem.kv.support import check_version, shape_of
 from agentmem.kv.text_memory import TextMemory
@@ -93,7 +94,8 @@ class KVMemory:
                 raise InvalidInputError(f"{name} is {value}, must be at least {lowest}")
         self.model, self.tokenizer, self.memory = model, tokenizer, memory
         self.bits, self.budget_tokens, self.episodes, self.chunk = bits, budget_tokens, episodes, chunk
-        self._shape = shape_of(model)
+        with outside(model):
+            self._shape = turning(model, shape_of(model))
         self._layout = layout(bits)
         self._prefix = self._prefix_ids(prefix)
         self._shelf = Shelf(host_bytes)

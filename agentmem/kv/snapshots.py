@@ -26,7 +26,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import DynamicCache
 
-from agentmem.errors import InvalidInputError
+from agentmem.errors import InvalidInputError, UnsupportedModelError
 from agentmem.kv import attention, planes
 from agentmem.kv.support import check_version, layer_kinds, shape_of
 
@@ -114,6 +114,8 @@ def ready(model: Any, mode: Mode) -> None:
             f"residuals of this model take {hidden} numbers a token and layer, its keys and values {pair}: use "
             "mode='lossless', or 'replay'"
         )
+    if mode == "residual":
+        attentions(model)
 
 
 @torch.no_grad()
@@ -154,13 +156,21 @@ def filled(model: Any, held: dict[str, Tensor], seen: int) -> DynamicCache:
 
 
 def attentions(model: Any) -> list[Any]:
-    """The attention modules, in order."""
-    found = (
+    """The attention modules, in order.
+
+    Raises:
+        UnsupportedModelError: they cannot be told from its other modules.
+    """
+    decoder = model.get_decoder()
+    named = [
         part
-        for part in model.get_decoder().modules()
-        if hasattr(part, "layer_idx") and hasattr(part, "o_proj")
-    )
-    return sorted(found, key=lambda module: int(module.layer_idx))
+        for part in decoder.modules()
+        if hasattr(part, "layer_idx") and "Attention" in type(part).__name__
+    ]
+    found = sorted(named, key=lambda module: int(module.layer_idx))
+    if [module.layer_idx for module in found] != list(range(len(decoder.layers))):
+        raise UnsupportedModelError(f"{type(model).__name__} has layers without one attention of their own")
+    return found
 
 
 @contextmanager

@@ -58,6 +58,8 @@ def shape_of(model: Any) -> Shape:
     check_rope(name, getattr(config, "rope_parameters", None))
     if getattr(config, "kv_sharing_modes", None) or getattr(config, "num_kv_shared_layers", 0):
         raise UnsupportedModelError(f"{name} shares keys and values between layers, which is not supported")
+    if getattr(config, "kv_lora_rank", None):
+        raise UnsupportedModelError(f"{name} keeps compressed latents in the place of keys and values (MLA)")
     kinds = layer_kinds(name, config)
     rotary = model.get_decoder().rotary_emb
     return Shape(

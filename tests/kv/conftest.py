@@ -44,6 +44,17 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
             }
         },
     ),
+    # three query heads to a KV head and embeddings that are tied, as the small models of the SmolLM family
+    "smollm": (
+        "Llama",
+        {"hidden_size": 48, "num_attention_heads": 3, "num_key_value_heads": 1, "tie_word_embeddings": True},
+    ),
+    # every second layer does not turn its keys
+    "smollm3": ("SmolLM3", {"no_rope_layer_interval": 2, "use_sliding_window": False}),
+    "exaone4": ("Exaone4", {"sliding_window": 12}),
+    # part of a head turns, and the output projection has another name
+    "phi": ("Phi", {}),
+    "neox": ("GPTNeoX", {}),
     "qwen2": ("Qwen2", {}),
     "qwen3": ("Qwen3", {}),
     "mistral": ("Mistral", {"sliding_window": None}),
@@ -80,7 +91,7 @@ def build(shape: str, **changes: Any) -> Any:
     model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if name.endswith("proj.weight"):
+            if name.endswith(("proj.weight", "dense.weight", "query_key_value.weight")):
                 weight.mul_(8.0)
     model.generation_config.eos_token_id = None
     model.generation_config.pad_token_id = 0

@@ -17,6 +17,7 @@ from agentmem.kv.capture import capture
 from agentmem.kv.episode import EpisodeKV, coded
 from agentmem.kv.pages import PAGE
 from agentmem.kv.places import back_to_back, stand
+from agentmem.kv.rotary import turning
 from agentmem.kv.support import Shape, shape_of
 
 from .conftest import SHAPES, build
@@ -99,7 +100,7 @@ def test_injection_equals_the_block_diagonal_reference(
 ) -> None:
     """A long first call lays the blocks out in front; a short one, and each decoded token, reads pages."""
     model = partial_rotary() if shape_name == "phi3-partial" else build(shape_name)
-    shape, asked = shape_of(model), prompt[0, :14].tolist()
+    shape, asked = turning(model, shape_of(model)), prompt[0, :14].tolist()
     blocks, starts = stood(shape, episodes_of(model, shape, texts))
 
     with attach(model) as attached:

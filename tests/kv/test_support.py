@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -53,6 +54,13 @@ def test_an_encoder_decoder_is_refused() -> None:
 
     with pytest.raises(UnsupportedModelError, match="not a decoder-only language model"):
         shape_of(transformers.T5ForConditionalGeneration(config))
+
+
+def test_latents_in_the_place_of_keys_are_refused() -> None:
+    config = transformers.DeepseekV3Config(**{**COMMON, "n_routed_experts": 4, "num_experts_per_tok": 2})
+
+    with pytest.raises(UnsupportedModelError, match="compressed latents"):
+        shape_of(SimpleNamespace(config=config, get_decoder=None))
 
 
 def test_layers_of_another_kind_are_refused() -> None:

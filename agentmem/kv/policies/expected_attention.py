@@ -28,6 +28,7 @@ class ExpectedAttention(Policy):
     sinks: int = 4
     epsilon: float = 0.02
     recent_share: float = 0.5
+    turns = True
 
     def __post_init__(self) -> None:
         if self.future < 1 or self.epsilon < 0 or not 0 <= self.recent_share < 1:

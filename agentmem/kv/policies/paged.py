@@ -43,6 +43,7 @@ class Paged(Policy):
     """The budget is of what is held as it is; up to `unit - 1` tokens more wait until there are enough to leave."""
 
     unit: int = PAGE
+    turns = True
     movable = False
 
     def score(self, step: Step) -> Tensor:

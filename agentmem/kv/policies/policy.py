@@ -78,6 +78,8 @@ class Policy(ABC):
     recent: int = 0
     surprise: bool = False
     """Whether tokens' surprise is wanted: eviction then waits for the end of the call."""
+    turns: bool = False
+    """Whether keys or queries are turned back or on by position, as the model would."""
     movable: bool = True
     """Whether held tokens may be turned to other positions: not where far keys are kept at theirs."""
 
