@@ -12,7 +12,7 @@ from transformers import DynamicCache, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
 from agentmem.errors import InvalidInputError
-from agentmem.kv import KVMemory, attach, policies, static_decode
+from agentmem.kv import KVMemory, attach, policies, static_decode, static_run
 from agentmem.kv.adopted import adopted
 from agentmem.kv.captured import Captured
 from agentmem.kv.layer import KVLayer
@@ -181,6 +181,23 @@ def test_no_position_passes_the_reach(models: Build, prompt: torch.Tensor) -> No
 
     assert torch.equal(got.sequences, want.sequences)
     assert same_logits(got, want)
+
+
+@pytest.mark.parametrize("name", ["full", "blocks"])
+def test_where_room_runs_out_more_is_made(
+    models: Build, prompt: torch.Tensor, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static_run, "AHEAD", 10)
+    policy, budget = ROLLING[name]
+    model = models()
+
+    with attach(model, policy, budget_tokens=budget) as attached:
+        want = made(model, prompt)
+        wanted = attached.stats()
+        got = made(model, prompt, custom_generate=static_decode)
+
+    assert torch.equal(got.sequences, want.sequences)
+    assert attached.stats() == wanted
 
 
 class Said(BaseStreamer):  # type: ignore[misc]
