@@ -62,6 +62,7 @@ class Attachment:
         self._cache: KVCache | None = None
         self._padding: Tensor | None = None
         self._waiting: list[Step] = []
+        self._asked = False
         self._tokens: Tensor | None = None
         self._hidden: Tensor | None = None
         self._entered: list[Token[attention.Watcher | None]] = []
@@ -122,6 +123,7 @@ class Attachment:
     ) -> None:
         """Free what the policy, or the layer's own window, lets go."""
         index = self.modules[module]
+        self._asked = True
         if layer.is_sliding:
             layer.slide()
             return
@@ -180,7 +182,7 @@ class Attachment:
         self._cache = given
         self._padding = None if mask is None or bool(mask.all()) else mask.bool()
         self._tokens = kwargs.get("input_ids", args[0] if args else None)
-        self._hidden, self._waiting = None, []
+        self._hidden, self._waiting, self._asked = None, [], False
         if self.policy.surprise and self._tokens is None:
             raise InvalidInputError(
                 f"{type(self.policy).__name__} needs input_ids: embeddings have no surprise"
@@ -213,6 +215,11 @@ class Attachment:
         waiting, self._waiting = self._waiting, []
         if cache is None or output is None:
             return
+        if not self._asked:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} attends by code of its own and not by transformers' attention interface, so "
+                "its cache cannot be bounded"
+            )
         if waiting:
             surprise = self._surprise(cache)
             for step in waiting:

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
-from agentmem.errors import InvalidInputError
+from agentmem.errors import InvalidInputError, UnsupportedModelError
 from agentmem.kv import ops
 from agentmem.kv.blocks import attend_both, in_front
 from agentmem.kv.far import Far, merged
@@ -126,6 +126,8 @@ def attention(
     layer = watcher.layer_of(module) if watcher else None
     factor = query.shape[-1] ** -0.5 if scaling is None else scaling
     blocks = watcher.blocks_of(module) if watcher else None
+    if layer is not None and (blocks is not None or isinstance(layer, StaticLayer)):
+        check_unchanged(module, (key, value), layer.cells if isinstance(layer, StaticLayer) else layer.kv)
     if isinstance(layer, StaticLayer):
         return one_token(query, layer, blocks, factor, softcap).transpose(1, 2).contiguous(), None
     seen, causal = visible(attention_mask, query, key, layer)
@@ -137,6 +139,22 @@ def attention(
     if watcher is not None and layer is not None:
         watcher.attended(module, layer, query, seen, factor)
     return out.transpose(1, 2).contiguous(), None
+
+
+def check_unchanged(
+    module: torch.nn.Module, given: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor]
+) -> None:
+    """Refuse attention to something else than what the cache holds.
+
+    Raises:
+        UnsupportedModelError: keys or values are changed after they are cached (differential attention).
+    """
+    for one, other in zip(given, held, strict=True):
+        if one.data_ptr() != other.data_ptr() or one.shape != other.shape:
+            raise UnsupportedModelError(
+                f"{type(module).__name__} changes keys or values after they are cached, so it can attend to no others: "
+                "use attach without episodes, with a policy that keeps nothing far, and without static_decode"
+            )
 
 
 def one_token(

@@ -65,7 +65,7 @@ def shape_of(model: Any) -> Shape:
     return Shape(
         windows=tuple(config.sliding_window if kind == "sliding_attention" else None for kind in kinds),
         frequencies=tuple(frequencies(rotary, kind) for kind in kinds),
-        kv_heads=config.num_key_value_heads,
+        kv_heads=getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
         head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
     )
 

@@ -91,14 +91,3 @@ def test_a_memory_may_be_opened_while_its_model_is_attached(
 
     kv.remember("babel keeps ambare .")
     assert kv.recall("babel")[0].tokens == 4
-
-
-def test_an_attention_that_names_no_layer_is_refused_and_not_left_unbounded(
-    models: Build, prompt: torch.Tensor
-) -> None:
-    model = models()
-
-    with attach(model, policies.SinkRecent(), budget_tokens=20) as attached:
-        attached.modules.clear()
-        with pytest.raises(UnsupportedModelError, match="LlamaAttention does not say which layer it is"):
-            model(prompt)
