@@ -1,7 +1,7 @@
 # make demo    the sample conversation, remembered and recalled, and the evaluation table
 # make test    everything CI checks
 # make check   format, lint and types only
-# make versions   the LangGraph plug-in on the oldest and the newest versions it declares, from the registry
+# make versions   the LangGraph plug-in and in-model memory on the versions they declare, from the registry
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -41,6 +41,8 @@ bench: $(VENV)/.dev
 
 PLUGIN_TESTS := $(addprefix tests/integrations/test_,nodes.py middleware.py trace.py store_*.py)
 
+TRANSFORMERS := 5.17 5.21 5.22
+
 versions: $(VENV)/.dev
 	rm -rf build/versions
 	$(BIN)/pip install -q --no-warn-conflicts --target build/versions/oldest \
@@ -49,6 +51,11 @@ versions: $(VENV)/.dev
 		'langgraph<2' 'langgraph-checkpoint<5' 'langchain<2'
 	for tried in oldest newest; do \
 		PYTHONPATH=build/versions/$$tried HF_HUB_OFFLINE=1 $(BIN)/pytest -q $(PLUGIN_TESTS) || exit 1; \
+	done
+	for tried in $(TRANSFORMERS); do \
+		$(BIN)/pip install -q --no-deps --target build/versions/transformers-$$tried "transformers==$$tried.*" || exit 1; \
+		PYTHONPATH=build/versions/transformers-$$tried HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
+			$(BIN)/pytest -q -n 2 --dist loadfile tests/kv || exit 1; \
 	done
 
 $(VENV)/bin/python:

@@ -75,7 +75,7 @@ def decode_rows(given: argparse.Namespace) -> Iterator[Row]:
         taken, held, peak = decoded(model, policy, budget, static, given)
         first = first or taken
         yield Row(
-            f"{name}",
+            name,
             f"{np.median(taken) * 1e3:.2f} ms a token (mean {np.mean(taken) * 1e3:.2f})",
             f"{np.median(first) / np.median(taken):.2f} times the first row",
             f"{held / 2**20:.0f} MiB of keys and values{f', {peak / 2**20:.0f} MiB at most' if peak else ''}",

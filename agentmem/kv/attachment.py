@@ -62,7 +62,7 @@ class Attachment:
         self._cache: KVCache | None = None
         self._padding: Tensor | None = None
         self._waiting: list[Step] = []
-        self._asked = False
+        self._asked = self._paused = False
         self._tokens: Tensor | None = None
         self._hidden: Tensor | None = None
         self._entered: list[Token[attention.Watcher | None]] = []
@@ -77,9 +77,11 @@ class Attachment:
     def paused(self) -> Iterator[None]:
         """Let the model's decoder run as it does outside."""
         self.model.set_attn_implementation(self._outside)
+        self._paused = True
         try:
             yield
         finally:
+            self._paused = False
             self.model.set_attn_implementation(attention.NAME)
 
     def layer_of(self, module: torch.nn.Module) -> KVLayer | None:
@@ -215,7 +217,7 @@ class Attachment:
         waiting, self._waiting = self._waiting, []
         if cache is None or output is None:
             return
-        if not self._asked:
+        if not (self._asked or self._paused):
             raise UnsupportedModelError(
                 f"{type(model).__name__} attends by code of its own and not by transformers' attention interface, so "
                 "its cache cannot be bounded"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from agentmem.kv import ops
-from agentmem.kv.far import Far
+from agentmem.kv.far import Far, merged
 from agentmem.kv.pages import PAGE, decode
 from agentmem.kv.standing import Standing
 
@@ -106,9 +106,9 @@ def attend_both(
     """
     far = blocks.attend(query, scaling)
     near_out, near_lse = local(query, key, value, seen, scaling)
-    outs = torch.stack([near_out.to(query.dtype), far.out])
-    merged: Tensor = ops.run("merge_lse", outs, torch.stack([near_lse, far.lse])).out
-    return merged
+    near = ops.part("Attended")(near_out.to(query.dtype), near_lse)
+    out: Tensor = merged([near, far]).out
+    return out
 
 
 def local(

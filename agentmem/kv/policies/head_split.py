@@ -60,7 +60,7 @@ class HeadSplit(Paged):
                 f"policy with {heads} KV heads each: find its own with agentmem.kv.heads"
             )
         if self.retrieval[step.index]:
-            self.over.put(step, leaving.of(torch.tensor(self.retrieval[step.index])))
+            self.over.put(step, leaving.of(heads_at(self.retrieval[step.index], leaving.keys.device)))
 
     def far(self, layer: KVLayer, place: int = 0) -> Far | None:
         """What the retrieval heads of this layer kept."""
