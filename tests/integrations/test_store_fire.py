@@ -8,8 +8,11 @@ from typing import Any
 
 from agentmem.integrations.langgraph import AgentMemStore
 
+# LangGraph 1.0 warns of its own code; what is looked for is errors
 WORK = """
 import sys
+import warnings
+warnings.showwarning = lambda *about, **more: None
 from agentmem.integrations.langgraph import AgentMemStore
 path, name = sys.argv[1:]
 with AgentMemStore(path, index={"embed": "hash-16"}) as store:
