@@ -53,7 +53,8 @@ versions: $(VENV)/.dev
 		PYTHONPATH=build/versions/$$tried HF_HUB_OFFLINE=1 $(BIN)/pytest -q $(PLUGIN_TESTS) || exit 1; \
 	done
 	for tried in $(TRANSFORMERS); do \
-		$(BIN)/pip install -q --no-deps --target build/versions/transformers-$$tried "transformers==$$tried.*" || exit 1; \
+		$(BIN)/pip install -q --no-deps --target build/versions/transformers-$$tried \
+			"transformers==$$tried.*" 'huggingface-hub<2' || exit 1; \
 		PYTHONPATH=build/versions/transformers-$$tried HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 \
 			$(BIN)/pytest -q -n 2 --dist loadfile tests/kv || exit 1; \
 	done
